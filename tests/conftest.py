@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the proofs that take minutes at full length")
+    parser.addoption("--rounds", type=int, default=20, help="how often a process is killed under load")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
+    """Under CI a test that skips because something is missing is a failure."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped under CI: {call.excinfo and call.excinfo.value}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The recorded OTLP requests beside the checkout."""
+    folder = SHARED_DATA / "otlp"
+    if not folder.is_dir():
+        pytest.skip("the recorded traffic (../shared/data/otlp) is not beside this checkout")
+    return folder

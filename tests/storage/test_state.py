@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from storage.state import MIGRATIONS, CollectorRow, State, StateError
+
+ROW = CollectorRow(4711, "0.1.0", {"grpc": "127.0.0.1:4317"}, 1, None)
+
+
+def test_the_collectors_start_and_stop_are_read_back(tmp_path: Path) -> None:
+    """Another process learns from the file who runs, since when and where it listens."""
+    state = State.open(tmp_path / "state.db")
+    assert state.collector() is None
+    state.record_start(ROW)
+    other = State.open(tmp_path / "state.db")
+    assert other.collector() == ROW
+    state.record_stop(2)
+    assert other.collector() == CollectorRow(4711, "0.1.0", {"grpc": "127.0.0.1:4317"}, 1, 2)
+    state.record_start(ROW)
+    assert other.collector() == ROW
+    state.close()
+    other.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_only_the_owner_may_read_the_state(tmp_path: Path) -> None:
+    """The database and its log are made with mode 0600 whatever the umask says."""
+    State.open(tmp_path / "state.db").close()
+    assert stat.S_IMODE((tmp_path / "state.db").stat().st_mode) == 0o600
+
+
+def test_the_database_is_in_wal_mode_and_knows_its_version(tmp_path: Path) -> None:
+    """Readers never block the sidecar, and a later version sees which migrations were applied."""
+    State.open(tmp_path / "state.db").close()
+    connection = sqlite3.connect(tmp_path / "state.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    connection.close()
+
+
+def test_a_later_migration_keeps_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older file is brought forward by just the statements that it lacks."""
+    state = State.open(tmp_path / "state.db")
+    state.record_start(ROW)
+    state.close()
+    monkeypatch.setattr("storage.state.MIGRATIONS", (*MIGRATIONS, "CREATE TABLE further (id INTEGER) STRICT"))
+    state = State.open(tmp_path / "state.db")
+    assert state.collector() == ROW
+    state.close()
+    connection = sqlite3.connect(tmp_path / "state.db")
+    assert connection.execute("SELECT count(*) FROM further").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """A version that is not known is never written to; the message says what to do."""
+    path = tmp_path / "state.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StateError) as refused:
+        State.open(path)
+    assert str(refused.value) == (
+        f"{path}: version 99 was written by a newer Forecourt; this one knows up to version "
+        f"{len(MIGRATIONS)}. Upgrade it: pip install --upgrade forecourt"
+    )
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """Garbage in place of the database gives the path and the way out, and is not overwritten."""
+    path = tmp_path / "state.db"
+    path.write_bytes(b"no database at all, but long enough to be looked at as one" * 20)
+    with pytest.raises(StateError, match=r"state\.db: file is not a database\. Move the file away"):
+        State.open(path)
+    assert path.read_bytes().startswith(b"no database")
+
+
+class Mount(NamedTuple):
+    mountpoint: str
+    fstype: str
+    opts: str
+
+
+@pytest.mark.parametrize(("fstype", "opts"), [("nfs4", "rw"), ("CIFS", "rw"), ("NTFS", "rw,remote")])
+def test_a_network_drive_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fstype: str, opts: str
+) -> None:
+    """SQLite's locks can't be relied upon there, and the message names the folder and the setting."""
+    mounts = [Mount("/", "ext4", "rw"), Mount(str(tmp_path), fstype, opts)]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounts)
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with pytest.raises(StateError) as refused:
+        State.open(folder / "state.db")
+    assert str(refused.value) == (
+        f"{folder}: is on a network drive ({fstype}), where SQLite's WAL mode loses data. Point "
+        "exporters.jsonl.path at a folder on a local disk."
+    )
