@@ -28,9 +28,7 @@ def main():
     if read(marker) != wanted:
         print("Installing forecourt[%s]; the first time takes a minute or two" % extra, flush=True)
         install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.check_call(
-            [*install, "--constraint", "constraints.txt", "--editable", ".[%s]" % extra], cwd=HERE
-        )
+        subprocess.check_call([*install, "--constraint", "constraints.txt", "--editable", ".[%s]" % extra], cwd=HERE)
         with open(marker, "w") as file:
             file.write(wanted)
 
@@ -38,8 +36,7 @@ def main():
 def refuse_what_cannot_work():
     if sys.version_info < (3, 11):
         sys.exit(
-            "Forecourt needs Python 3.11 or later; this is %s.\n%s"
-            % (sys.version.split()[0], newer_python()),
+            "Forecourt needs Python 3.11 or later; this is %s.\n%s" % (sys.version.split()[0], newer_python()),
         )
     try:
         import ensurepip  # noqa: F401, PLC0415  # only whether it is there

@@ -45,6 +45,7 @@ class StoreStatistics:
 
     queue_bytes: int
     written_bytes: Mapping[str, int]
+    written_records: Mapping[str, int]
     segment_bytes: Mapping[str, int]
     write_failures: int
     abandoned_segments: int
@@ -125,6 +126,7 @@ class Store:
         return StoreStatistics(
             queue_bytes=self._queue_bytes,
             written_bytes={stream: writer.written_bytes for stream, writer in writers.items()},
+            written_records={stream: writer.written_records for stream, writer in writers.items()},
             segment_bytes={stream: writer.segment_bytes for stream, writer in writers.items()},
             write_failures=self._tally.write_failures,
             abandoned_segments=sum(writer.abandoned for writer in writers.values()),
@@ -163,9 +165,7 @@ class Store:
             try:
                 summary = summarize(path, lambda: self._closing)
             except OSError as error:
-                _log.warning(
-                    "%s could not be read for the manifest (%s); the next start tries again", path, error
-                )
+                _log.warning("%s could not be read for the manifest (%s); the next start tries again", path, error)
                 continue
             if summary is None:
                 return

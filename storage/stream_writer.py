@@ -35,6 +35,7 @@ class StreamWriter:
         self._segment: Segment | None = None
         self._last: SegmentName | None = None  # of those that held an acknowledged line
         self.written_bytes = 0
+        self.written_records = 0
         self.abandoned = 0
 
     @property
@@ -53,10 +54,9 @@ class StreamWriter:
             if kept:
                 self._last = segment.name
                 self.written_bytes += len(lines)
+                self.written_records += len(times_unix_nano)
                 return
-            _log.warning(
-                "%s was deleted or replaced while open; its last group is written again", segment.path
-            )
+            _log.warning("%s was deleted or replaced while open; its last group is written again", segment.path)
         raise OSError(errno.ESTALE, "the segment was deleted or replaced at each attempt", str(self._folder))
 
     def close(self) -> None:

@@ -57,8 +57,7 @@ def test_a_module_imports_only_what_stands_above_it(module: Path) -> None:
     wrong = [
         f"line {number}: {name}"
         for number, name in _imported(module)
-        if name.split(".")[0] in MAY_IMPORT
-        and not any(name == free or name.startswith(free + ".") for free in allowed)
+        if name.split(".")[0] in MAY_IMPORT and not any(name == free or name.startswith(free + ".") for free in allowed)
     ]
     assert wrong == []
 

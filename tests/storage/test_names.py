@@ -21,9 +21,7 @@ from tests.storage.records import HOUR, NOON
         ("lock", None),
     ],
 )
-def test_a_file_name_is_read_as_the_segment_that_it_names_or_as_none(
-    name: str, expected: SegmentName | None
-) -> None:
+def test_a_file_name_is_read_as_the_segment_that_it_names_or_as_none(name: str, expected: SegmentName | None) -> None:
     """Every form of a segment's name is understood and nothing else is taken for one."""
     assert parse_segment_name(name) == expected
 

@@ -31,9 +31,7 @@ def test_a_file_cut_at_every_byte_of_its_last_three_lines_keeps_its_whole_lines(
         store.close()
         whole = content[:cut].rfind(b"\n") + 1
         torn = cut - whole
-        assert numbers(folder) == [orjson.loads(text)["number"] for text in content[:whole].splitlines()] + [
-            9
-        ]
+        assert numbers(folder) == [orjson.loads(text)["number"] for text in content[:whole].splitlines()] + [9]
         assert (statistics.torn_tails, statistics.torn_bytes) == (int(torn > 0), torn)
         kept = [path.read_bytes() for path in (folder / ".forecourt" / "torn").iterdir()]
         assert kept == ([content[whole:cut]] if torn else [])

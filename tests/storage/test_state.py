@@ -89,9 +89,7 @@ class Mount(NamedTuple):
 
 
 @pytest.mark.parametrize(("fstype", "opts"), [("nfs4", "rw"), ("CIFS", "rw"), ("NTFS", "rw,remote")])
-def test_a_network_drive_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fstype: str, opts: str
-) -> None:
+def test_a_network_drive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fstype: str, opts: str) -> None:
     """SQLite's locks can't be relied upon there, and the message names the folder and the setting."""
     mounts = [Mount("/", "ext4", "rw"), Mount(str(tmp_path), fstype, opts)]
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounts)

@@ -27,9 +27,7 @@ def test_what_is_acknowledged_is_in_the_file(opened: Open, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("durability", ["synced", "written"])
-def test_requests_of_many_streams_in_one_group_all_arrive(
-    opened: Open, tmp_path: Path, durability: str
-) -> None:
+def test_requests_of_many_streams_in_one_group_all_arrive(opened: Open, tmp_path: Path, durability: str) -> None:
     """Requests that share a group land each in its own stream, with either durability."""
     store = opened(durability=durability)
     futures = [store.append(stream, line(n), [NOON]) for n in range(50) for stream in ("traces", "logs")]
@@ -118,9 +116,7 @@ def test_a_second_owner_is_refused_with_the_first_ones_pid(tmp_path: Path) -> No
         "import sys; from pathlib import Path; from storage import Store\n"
         "Store(Path(sys.argv[1])).open(); print('open', flush=True); sys.stdin.read()"
     )
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"open\n"

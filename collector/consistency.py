@@ -1,0 +1,109 @@
+"""What no single setting shows: references into nothing, ports open to the world, limits that exclude each other."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from collector.admission import cost_of
+from collector.settings import (
+    CollectorSettings,
+    ExtensionSettings,
+    PipelineSettings,
+    PipelinesSettings,
+    ProcessorSettings,
+    is_loopback,
+)
+
+Problem = tuple[tuple[str, ...], str]
+"""The way to the place in the configuration, and what is wrong there."""
+
+_MIB = 2**20
+_TOKENS = "bearertokenauth"
+_COMPONENTS = {"receivers": ["otlp"], "processors": list(ProcessorSettings.model_fields), "exporters": ["jsonl"]}
+_EXPOSED = (
+    "{} can be reached from other machines and asks for no token. Bind to 127.0.0.1, or add a token under "
+    "extensions.bearertokenauth, list bearertokenauth in service.extensions, and name it here as auth.authenticator"
+)
+
+
+def problems(settings: CollectorSettings) -> list[Problem]:
+    return [
+        *_of_pipelines(settings),
+        *_of_extensions(settings),
+        *_of_authenticators(settings),
+        *_of_endpoints(settings),
+        *_of_limits(settings),
+    ]
+
+
+def _of_pipelines(settings: CollectorSettings) -> Iterator[Problem]:
+    for signal in PipelinesSettings.model_fields:
+        pipeline: PipelineSettings | None = getattr(settings.service.pipelines, signal)
+        if pipeline is None:
+            continue
+        place = ("service", "pipelines", signal)
+        for kind, known in _COMPONENTS.items():
+            yield from _undefined((*place, kind), getattr(pipeline, kind), known)
+        if not pipeline.exporters or not pipeline.receivers:
+            yield place, "needs a receiver and an exporter; to switch the signal off, leave its pipeline out"
+        if "memory_limiter" not in pipeline.processors:
+            yield (*place, "processors"), "memory_limiter is missing: without it a flood fills the memory"
+
+
+def _undefined(place: tuple[str, ...], used: Sequence[str], known: Sequence[str]) -> Iterator[Problem]:
+    for name in used:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else f", expected one of {', '.join(known)}"
+            yield place, f"{name!r} is not defined{hint}"
+
+
+def _of_extensions(settings: CollectorSettings) -> Iterator[Problem]:
+    place = ("service", "extensions")
+    yield from _undefined(place, settings.service.extensions, list(ExtensionSettings.model_fields))
+    if settings.extensions.bearertokenauth is None and _TOKENS in settings.service.extensions:
+        yield place, f"{_TOKENS} is not defined: give it tokens or a token_file under extensions"
+
+
+def _of_authenticators(settings: CollectorSettings) -> Iterator[Problem]:
+    for name, server in settings.servers().items():
+        if server.auth is None:
+            continue
+        authenticator = server.auth.authenticator
+        place = ("receivers", "otlp", "protocols", name, "auth", "authenticator")
+        if authenticator != _TOKENS:
+            yield from _undefined(place, [authenticator], [_TOKENS])
+        elif _TOKENS not in settings.service.extensions:
+            yield place, f"{_TOKENS} is not started: list it in service.extensions"
+    tokens = settings.extensions.bearertokenauth
+    if tokens is not None:
+        try:
+            tokens.values()
+        except (OSError, ValueError) as error:
+            yield ("extensions", _TOKENS), str(error)
+
+
+def _of_endpoints(settings: CollectorSettings) -> Iterator[Problem]:
+    for name, server in settings.servers().items():
+        if server.auth is None and not is_loopback(server.endpoint):
+            yield ("receivers", "otlp", "protocols", name, "endpoint"), _EXPOSED.format(server.endpoint)
+    own = {
+        ("extensions", "health_check", "endpoint"): settings.extensions.health_check.endpoint,
+        ("service", "telemetry", "metrics", "endpoint"): settings.service.telemetry.metrics.endpoint,
+    }
+    for place, endpoint in own.items():
+        if not is_loopback(endpoint):
+            yield place, f"{endpoint} can be reached from other machines and never asks for a token. Use 127.0.0.1"
+
+
+def _of_limits(settings: CollectorSettings) -> Iterator[Problem]:
+    protocols = settings.receivers.otlp.protocols
+    largest = max(
+        protocols.http.max_request_body_size if protocols.http else 0,
+        protocols.grpc.max_recv_msg_size_mib * _MIB if protocols.grpc else 0,
+    )
+    needed = -(-cost_of(largest) // _MIB)
+    if needed > settings.processors.memory_limiter.limit_mib:
+        problem = f"a request of the largest size needs {needed} MiB and could never be taken; raise this to it"
+        yield ("processors", "memory_limiter", "limit_mib"), problem

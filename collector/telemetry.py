@@ -1,0 +1,124 @@
+"""Forecourt's own numbers, for Prometheus; the Collector's names where it has one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collector.admission import Admission
+from collector.signals import SIGNALS, Signal
+from storage import StoreStatistics
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Telemetry:
+    """Counted on the event loop, read when somebody scrapes."""
+
+    def __init__(self, admission: Admission, statistics: Callable[[], StoreStatistics]) -> None:
+        self._registry = CollectorRegistry()
+        self._accepted = {signal.name: self._records("accepted", "acknowledged", signal) for signal in SIGNALS}
+        self._refused = {signal.name: self._records("refused", "refused for good", signal) for signal in SIGNALS}
+        self.decode_seconds = Histogram(
+            "forecourt_decode_seconds",
+            "Time to decode and flatten a request",
+            ["signal"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.commit_seconds = Histogram(
+            "forecourt_store_commit_seconds",
+            "Time to write and sync a group of requests",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._received = Counter(
+            "forecourt_received_bytes",
+            "Bytes of decompressed request bodies",
+            ["signal", "transport"],
+            registry=self._registry,
+        )
+        self._refusals = Counter(
+            "forecourt_refused_requests",
+            "Requests that were not acknowledged",
+            ["transport", "reason"],
+            registry=self._registry,
+        )
+        self._acknowledged = 0
+        self._registry.register(_State(admission, statistics, lambda: self._acknowledged))
+
+    def _records(self, outcome: str, meaning: str, signal: Signal) -> Counter:
+        return Counter(
+            f"otelcol_receiver_{outcome}_{signal.records}",
+            f"{signal.records.replace('_', ' ').capitalize()} that were {meaning}",
+            ["receiver", "transport"],
+            registry=self._registry,
+        )
+
+    def accepted(self, signal: Signal, transport: str, *, body_bytes: int, records: int, rejected: int) -> None:
+        self._accepted[signal.name].labels("otlp", transport).inc(records)
+        self._refused[signal.name].labels("otlp", transport).inc(rejected)
+        self._received.labels(signal.name, transport).inc(body_bytes)
+        self._acknowledged += records
+
+    def refused(self, transport: str, reason: str) -> None:
+        self._refusals.labels(transport, reason).inc()
+
+    def exposition(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+class _State(Collector):
+    """What others count and a scrape looks up."""
+
+    def __init__(
+        self, admission: Admission, statistics: Callable[[], StoreStatistics], acknowledged: Callable[[], int]
+    ) -> None:
+        self._admission = admission
+        self._statistics = statistics
+        self._acknowledged = acknowledged
+        self._process = psutil.Process(os.getpid())
+        self._started = time.monotonic()
+
+    def collect(self) -> Iterator[Metric]:
+        # First what was acknowledged, then what is on disk: the other way round a request between looks lost.
+        acknowledged = self._acknowledged()
+        store = self._statistics()
+        yield from self._of_the_process()
+        yield _gauge("forecourt_in_flight_bytes", "Bytes that requests in flight hold", self._admission.in_flight_bytes)
+        yield _gauge("forecourt_in_flight_limit_bytes", "Beyond it clients must retry", self._admission.limit_bytes)
+        yield _gauge("forecourt_store_queue_bytes", "Bytes that wait to be written", store.queue_bytes)
+        yield _counter("forecourt_store_write_failures", "Groups that the disk refused", store.write_failures)
+        yield _counter("forecourt_store_abandoned_segments", "Segments left after a fault", store.abandoned_segments)
+        yield _counter("forecourt_store_torn_tails", "Segments mended at start", store.torn_tails)
+        lost = max(0, acknowledged - sum(store.written_records.values()))
+        yield _counter("forecourt_dropped_records", "Records acknowledged and not on disk; must stay 0", lost)
+        written = CounterMetricFamily("forecourt_store_written_bytes", "Bytes of records on disk", labels=["stream"])
+        size = GaugeMetricFamily("forecourt_segment_bytes", "Size of the open segment", labels=["stream"])
+        for stream, count in store.written_bytes.items():
+            written.add_metric([stream], count)
+            size.add_metric([stream], store.segment_bytes[stream])
+        yield written
+        yield size
+
+    def _of_the_process(self) -> Iterator[Metric]:
+        with self._process.oneshot():
+            times = self._process.cpu_times()
+            memory = self._process.memory_info().rss
+        yield _counter("otelcol_process_uptime_seconds", "Uptime of the process", time.monotonic() - self._started)
+        yield _counter("otelcol_process_cpu_seconds", "CPU user and system time", times.user + times.system)
+        yield _gauge("otelcol_process_memory_rss_bytes", "Resident set size", memory)
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value=value)
+
+
+def _counter(name: str, meaning: str, value: float) -> Metric:
+    return CounterMetricFamily(name, meaning, value=value)

@@ -1,0 +1,214 @@
+"""The processes and the traffic of the demo."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from operations.child_process import ChildProcess
+from storage.names import stream_folders
+from storage.state import State, StateError
+
+_START_SECONDS = 30.0
+_FIRST_REQUESTS = 60
+_EXPORT_SECONDS = 1.0
+_PORTS = {"grpc": 4317, "http": 4318, "health": 13133, "metrics": 8888}
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message says why and what to look at."""
+
+
+def fresh_folder(wanted: Path | None) -> Path:
+    """Make `wanted`, or the first of forecourt-demo, forecourt-demo-2 … that is free."""
+    folder = wanted or Path("forecourt-demo")
+    number = 1
+    while wanted is None and folder.exists():
+        number += 1
+        folder = Path(f"forecourt-demo-{number}")
+    folder.mkdir(parents=True)
+    return folder
+
+
+class Demo:
+    """A collector, the quickstart app and a client, all on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._children: list[ChildProcess] = []
+        self._endpoints: dict[str, str] = {}
+        self._app = f"127.0.0.1:{_free_port()}"
+        self._chance = random.Random(7)  # noqa: S311  # traffic, not secrets
+        self._sent = 0
+
+    def start(self) -> None:
+        """Return when both answer; raise DemoError."""
+        configuration = self.folder / "otel-config.yaml"
+        configuration.write_text(yaml.safe_dump(_configuration()), encoding="utf-8")
+        collector = [sys.executable, "-m", "operations", "collector", "--config", str(configuration)]
+        self._run("collector", collector, {})
+        self._endpoints = self._wait_for_collector()
+        app = Path(str(resources.files("operations.examples"))) / "quickstart"
+        address, port = self._app.split(":")
+        uvicorn = [sys.executable, "-m", "uvicorn", "--app-dir", str(app), "--host", address, "--port", port]
+        self._run("quickstart", [*uvicorn, "app:app"], self._sdk_settings())
+        self._wait(lambda: self._request("/") is not None)
+
+    def introduction(self) -> str:
+        listening = self._endpoints
+        return (
+            f"Forecourt demo in {self.folder}{os.sep}\n\n"
+            f"  collector    OTLP/gRPC {listening['grpc']}, OTLP/HTTP {listening['http']}\n"
+            f"  quickstart   http://{self._app}, FastAPI with plain OpenTelemetry\n"
+        )
+
+    def send_first_requests(self) -> None:
+        """Return when the requests are answered and their telemetry is on disk; raise DemoError."""
+        for _ in range(_FIRST_REQUESTS):
+            self.send_request()
+        self._wait(lambda: set(_counts(self.folder / "logs")) == {"logs", "metrics", "traces"})
+        # One more export, so that the last spans and points of the first requests are there too.
+        time.sleep(2 * _EXPORT_SECONDS)
+
+    def send_request(self) -> None:
+        number = self._chance.randrange(1, 60)
+        self._request("/broken" if number == 1 else f"/work-orders/{number}")
+        self._sent += 1
+
+    def summary(self) -> str:
+        counts = _counts(self.folder / "logs")
+        rows = [f"  {stream:<9}{records:>8}   {path}" for stream, (records, path) in counts.items()]
+        return "\n".join([f"Sent {self._sent} requests; written:\n", "  stream    records   file", *rows, ""])
+
+    def commands(self) -> str:
+        """What to type, with this demo's own paths and ports."""
+        look = [
+            *_reading_commands(self.folder / "logs"),
+            f"curl -s http://{self._endpoints['metrics']}/metrics",
+        ]
+        send = [
+            f"curl -s http://{self._app}/work-orders/7",
+            f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{self._endpoints['http']} python your_app.py",
+        ]
+        lines = [
+            "Look at it:",
+            *[f"  {line}" for line in look],
+            "",
+            "Send more:",
+            *[f"  {line}" for line in send],
+        ]
+        return "\n".join([*lines, "", "A request a second follows, for ten minutes. Ctrl-C stops everything."])
+
+    def check(self) -> None:
+        """Raise DemoError when a process has ended."""
+        for child in self._children:
+            if not child.running:
+                raise DemoError(f"{child.name} ended; the end of {child.log}:\n{child.last_words()}")
+
+    def stop(self) -> None:
+        """End the app before the collector, so that its last export arrives."""
+        for child in reversed(self._children):
+            child.stop()
+
+    def _run(self, name: str, command: list[str], environment: dict[str, str]) -> None:
+        self._children.append(ChildProcess(name, command, self.folder / f"{name}.log", environment))
+
+    def _sdk_settings(self) -> dict[str, str]:
+        delay = str(int(_EXPORT_SECONDS * 1000))
+        return {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self._endpoints['http']}",
+            "OTEL_BSP_SCHEDULE_DELAY": delay,
+            "OTEL_BLRP_SCHEDULE_DELAY": delay,
+            "OTEL_METRIC_EXPORT_INTERVAL": delay,
+        }
+
+    def _wait_for_collector(self) -> dict[str, str]:
+        self._wait(lambda: self._published_endpoints() is not None)
+        return self._published_endpoints() or {}
+
+    def _published_endpoints(self) -> dict[str, str] | None:
+        path = self.folder / "logs" / ".forecourt" / "state.db"
+        if not path.exists():
+            return None
+        try:
+            state = State.open(path)
+        except StateError:
+            return None
+        row = state.collector()
+        state.close()
+        return None if row is None else dict(row.endpoints)
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not done():
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoError(f"nothing happened for {_START_SECONDS:.0f} s; see the logs in {self.folder}")
+            time.sleep(0.1)
+
+    def _request(self, path: str) -> int | None:
+        connection = http.client.HTTPConnection(self._app, timeout=10)
+        try:
+            connection.request("GET", path, headers={"User-Agent": "forecourt-demo"})
+            return connection.getresponse().status
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+
+def _configuration() -> dict[str, object]:
+    """The default ports where they are free, others where not."""
+    endpoints = {name: {"endpoint": f"127.0.0.1:{_free_port(port)}"} for name, port in _PORTS.items()}
+    return {
+        "receivers": {"otlp": {"protocols": {"grpc": endpoints["grpc"], "http": endpoints["http"]}}},
+        "extensions": {"health_check": endpoints["health"]},
+        "service": {"telemetry": {"metrics": endpoints["metrics"]}},
+    }
+
+
+def _free_port(wanted: int = 0) -> int:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port()
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _counts(logs: Path) -> dict[str, tuple[int, Path]]:
+    """Records and newest file of each stream."""
+    found = {}
+    for folder in stream_folders(logs):
+        files = sorted(folder.glob("*.jsonl"))
+        records = sum(path.read_bytes().count(b"\n") for path in files)
+        if records:
+            found[folder.name] = (records, files[-1])
+    return found
+
+
+def _reading_commands(logs: Path) -> list[str]:
+    if os.name == "nt":
+        traces = logs / "traces" / "*.jsonl"
+        return [f"Get-Content -Wait {traces} | ConvertFrom-Json | Select-Object name, duration_ms"]
+    if shutil.which("jq") is None:
+        return [
+            f'tail -f {logs}/traces/*.jsonl | grep -o \'"name":"[^"]*"\'',
+            f'grep \'"severity":"ERROR"\' {logs}/logs/*.jsonl',
+        ]
+    return [
+        f"tail -f {logs}/traces/*.jsonl | jq .name",
+        f"jq -c 'select(.kind == \"SERVER\") | [.name, .duration_ms]' {logs}/traces/*.jsonl",
+        f"jq -r 'select(.severity_number >= 17) | .body' {logs}/logs/*.jsonl",
+    ]
