@@ -20,6 +20,8 @@ from instrumentation.redaction import REDACTED, Redactor, redact
 
 ONE_KEY_FORMS = frozenset({"bytesValue", "doubleValue", "kvlistValue"})
 
+_LOOKAHEAD = 8192
+"""Characters beyond the limit of a huge text that are redacted too: what is hidden may let others move up."""
 _SEAM = 1024
 """Characters dropped where a huge text was cut before redaction: half a secret there has no form to know it by."""
 _MEMO_BYTES = 4_000_000
@@ -135,9 +137,9 @@ class Values:
         return {"bytesValue": base64.b64encode(content).decode("ascii")}
 
     def _cut(self, text: str, length: int) -> str:
-        if len(text) <= 2 * length:
+        if len(text) <= length + _LOOKAHEAD:
             return self._redacted(text)[:length]
-        redacted = self._redacted(text[: 2 * length])
+        redacted = self._redacted(text[: length + _LOOKAHEAD])
         return redacted[: min(length, max(0, len(redacted) - _SEAM))]
 
 
