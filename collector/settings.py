@@ -149,7 +149,7 @@ class BearerTokenSettings(Settings):
         lines = self.token_file.read_text(encoding="utf-8").split() if self.token_file else []
         found = (*(token.get_secret_value() for token in self.tokens), *lines)
         if not found or not all(found):
-            raise ValueError("extensions.bearertokenauth: has no token, or an empty one")
+            raise ValueError("has no token, or an empty one: give it tokens or a token_file")
         return found
 
 

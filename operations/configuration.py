@@ -126,6 +126,8 @@ def _of_validation(error: ValidationError, document: Document) -> Iterator[Probl
 
 def _in_words(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] in {"model_type", "dict_type"}:
+        return "expected a mapping of keys to values"
     if detail["type"] in {"value_error", "missing"} or isinstance(detail["input"], dict | list):
         return message
     return f"{detail['input']!r}: {message}"

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from operations.configuration import Configuration, ConfigurationError, load, packaged_default
+from tests.conftest import ROOT
+
+CASES = Path(__file__).parent / "configurations"
+
+
+def _write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "otel-config.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_wrong_file_is_told_what_is_wrong_where_and_what_to_do(case: Path) -> None:
+    """Every problem is a line of its own, with the file, the line, the column, the key and the way out."""
+    expected = case.with_suffix(".txt").read_text(encoding="utf-8").rstrip("\n")
+    with pytest.raises(ConfigurationError) as refused:
+        load(case, {})
+    assert str(refused.value).replace(str(case), "FILE").replace(str(CASES), "FOLDER") == expected
+
+
+def test_the_default_in_the_root_is_the_one_in_the_package() -> None:
+    """Who clones and who installs sees the same file."""
+    assert (ROOT / "otel-config.yaml").read_text(encoding="utf-8") == packaged_default()
+
+
+def test_the_default_file_says_what_an_empty_one_means(tmp_path: Path) -> None:
+    """Every key of the default is at its default."""
+    default = load(_write(tmp_path, packaged_default()), {}).configuration
+    assert default == load(_write(tmp_path, ""), {}).configuration
+
+
+def _keys(content: Any, way: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    if not isinstance(content, dict):
+        return {way}
+    return {inner for key, value in content.items() for inner in _keys(value, (*way, key))}
+
+
+def test_every_setting_stands_in_the_default_file() -> None:
+    """Nothing can be set that the commented file does not show."""
+    shown = _keys(yaml.safe_load(packaged_default()))
+    settable = _keys(Configuration().model_dump(mode="json"))
+    optional = {way for way in settable if way[-1] in {"tls", "auth", "bearertokenauth"}}
+    assert settable - optional == shown
+    for name in ("tls", "auth", "bearertokenauth"):
+        assert f"# {name}:" in packaged_default()
+
+
+def test_values_come_from_the_environment(tmp_path: Path) -> None:
+    """Typed as if they had stood there, with defaults, within longer texts, and $$ is a plain $."""
+    text = """
+exporters: {jsonl: {path: "${env:BASE}/logs$$", durability: "${env:ABSENT:-written}"}}
+processors:
+  memory_limiter: {limit_mib: "${env:LIMIT}"}
+  limits:
+    attribute_count: ${env:COUNT}
+"""
+    environment = {"BASE": "there", "LIMIT": "100", "COUNT": "7"}
+    configuration = load(_write(tmp_path, text), environment).configuration
+    assert configuration.exporters.jsonl.path == tmp_path / "there" / "logs$"
+    assert configuration.exporters.jsonl.durability == "written"
+    assert configuration.processors.memory_limiter.limit_mib == 100
+    assert configuration.processors.limits.attribute_count == 7
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the command is called, the records go beside the configuration, the default's too."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load(_write(folder, "exporters: {jsonl: {path: data}}"), {}).configuration.exporters.jsonl.path == (
+        folder / "data"
+    )
+    assert load(_write(folder, ""), {}).configuration.exporters.jsonl.path == folder / "logs"
+
+
+def test_the_file_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option, else FORECOURT_CONFIG, else the current folder, else the packaged default."""
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}).name == "the packaged default"
+    assert load(None, {}).configuration.exporters.jsonl.path == tmp_path / "logs"
+    _write(tmp_path, "")
+    assert load(None, {}).name == "otel-config.yaml"
+    other = tmp_path / "other.yaml"
+    other.write_text("")
+    assert load(None, {"FORECOURT_CONFIG": str(other)}).name == str(other)
+    assert load(Path("otel-config.yaml"), {"FORECOURT_CONFIG": str(other)}).name == "otel-config.yaml"
+
+
+def test_a_protocol_that_is_not_listed_is_off_and_one_without_settings_has_its_defaults(tmp_path: Path) -> None:
+    """As in the Collector, naming a component is enough to have it."""
+    configuration = load(_write(tmp_path, "receivers: {otlp: {protocols: {http: }}}"), {}).configuration
+    assert {name: server.endpoint for name, server in configuration.servers().items()} == {"http": "127.0.0.1:4318"}
+
+
+def test_a_signal_without_a_pipeline_is_off_and_said(tmp_path: Path) -> None:
+    """Leaving signals out is allowed and never silent; leaving redaction out as well."""
+    text = "service: {pipelines: {traces: {processors: [memory_limiter]}}}"
+    source = load(_write(tmp_path, text), {})
+    assert source.configuration.service.pipelines.logs is None
+    assert source.warnings == (
+        "service.pipelines.traces.processors: without redaction, so secrets reach the files",
+        "service.pipelines.metrics: is missing, so metrics are refused",
+        "service.pipelines.logs: is missing, so logs are refused",
+    )
+
+
+def test_tokens_come_from_the_file_and_from_a_file_of_their_own(tmp_path: Path) -> None:
+    """Both places count, and with a token a port may be open to the world."""
+    (tmp_path / "tokens.txt").write_text("second\nthird\n")
+    text = """
+receivers: {otlp: {protocols: {http: {endpoint: 0.0.0.0:4318, auth: {authenticator: bearertokenauth}}}}}
+extensions: {bearertokenauth: {tokens: ["${env:TOKEN}"], token_file: tokens.txt}}
+service: {extensions: [bearertokenauth]}
+"""
+    source = load(_write(tmp_path, text), {"TOKEN": "first"})
+    tokens = source.configuration.extensions.bearertokenauth
+    assert tokens is not None
+    assert tokens.values() == ("first", "second", "third")
+    assert "first" not in repr(source.configuration)
+
+
+def test_an_alias_bomb_is_refused_quickly(tmp_path: Path) -> None:
+    """Nine levels of nine aliases would be a thousand million values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    with pytest.raises(ConfigurationError, match="more than 100000 values, aliases counted each time"):
+        load(_write(tmp_path, "\n".join(lines)), {})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"exporters: \xff\xfe", "is not UTF-8 at byte 11. Save it as UTF-8."),
+        (b"a: 1\n---\nb: 2\n", "otel-config.yaml:2:1: not valid YAML: but found another document"),
+    ],
+)
+def test_files_that_are_no_single_utf_8_document_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    """The message says which file and where."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(_write(tmp_path, content), {})
+    assert message in str(refused.value)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    """Windows editors write one."""
+    text = b"\xef\xbb\xbfexporters: {jsonl: {path: x}}"
+    assert load(_write(tmp_path, text), {}).configuration.exporters.jsonl.path == tmp_path / "x"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """One clear line, no traceback."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path / "absent.yaml", {})
+    assert str(refused.value) == f"{tmp_path / 'absent.yaml'}: No such file or directory"

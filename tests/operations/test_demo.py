@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+def _demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "operations", "demo", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+
+
+def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None:
+    """Even with the default ports taken, all signals arrive, and the printed numbers are in the files."""
+    with ExitStack() as taken:
+        for port in (4317, 4318):
+            holder = taken.enter_context(socket.socket())
+            try:
+                holder.bind(("127.0.0.1", port))
+                holder.listen()
+            except OSError:
+                pass  # somebody else holds it, which is as good
+        running = _demo(tmp_path, "--exit-after", "1s")
+        output, _ = running.communicate(timeout=90)
+    assert running.returncode == 0, output
+    assert "127.0.0.1:4318" not in output
+    rows = re.findall(r"^  (traces|metrics|logs) +(\d+)   (\S+)$", output, re.MULTILINE)
+    assert {stream for stream, _, _ in rows} == {"traces", "metrics", "logs"}
+    for _, records, path in rows:
+        assert (tmp_path / path).read_bytes().count(b"\n") >= int(records) > 0
+    assert "tail -f forecourt-demo/logs/traces/*.jsonl" in output
+    assert "hunter2" not in "".join(path.read_text() for path in (tmp_path / "forecourt-demo/logs").rglob("*.jsonl"))
+    assert output.endswith("Stopped. What was written stays in forecourt-demo\n")
+
+
+def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path) -> None:
+    """No process is left behind and nobody sees a traceback."""
+    running = _demo(tmp_path)
+    assert running.stdout is not None
+    output = ""
+    for line in running.stdout:
+        output += line
+        if line.startswith("A request a second follows"):
+            break
+    children = psutil.Process(running.pid).children(recursive=True)
+    assert len(children) == 2
+    running.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+    rest, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "Traceback" not in output + rest
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    """The demo never writes into what is there."""
+    (tmp_path / "mine").mkdir()
+    running = _demo(tmp_path, "--folder", "mine")
+    output, _ = running.communicate(timeout=60)
+    assert (running.returncode, output) == (1, "Error: mine: File exists. Name a folder to be made.\n")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("duration", ["soon", "5", "5 weeks"])
+def test_a_wrong_duration_is_a_usage_error(tmp_path: Path, duration: str) -> None:
+    """The message shows how durations are written."""
+    running = _demo(tmp_path, "--exit-after", duration)
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert f"'{duration}' is not a duration, for example 1000ms, 30s, 5min, 2h or 30days" in output
