@@ -61,7 +61,8 @@ def test_a_missing_extra_is_named(command: str, module: str, extra: str) -> None
     shown = _run(command, code=block)
     assert shown.returncode == 1
     assert shown.stderr == (
-        f'Error: forecourt {command} needs the "{extra}" extra ({module} is missing): pip install "forecourt[{extra}]"\n'
+        f'Error: forecourt {command} needs the "{extra}" extra ({module} is missing): '
+        f'pip install "forecourt[{extra}]"\n'
     )
 
 
