@@ -21,6 +21,7 @@ from storage.state import State, StateError
 
 _START_SECONDS = 30.0
 _FIRST_REQUESTS = 60
+_BROKEN_EVERY = 20
 _EXPORT_SECONDS = 1.0
 _PORTS = {"grpc": 4317, "http": 4318, "health": 13133, "metrics": 8888}
 
@@ -81,9 +82,9 @@ class Demo:
         time.sleep(2 * _EXPORT_SECONDS)
 
     def send_request(self) -> None:
-        number = self._chance.randrange(1, 60)
-        self._request("/broken" if number == 1 else f"/work-orders/{number}")
         self._sent += 1
+        broken = self._sent % _BROKEN_EVERY == 0
+        self._request("/broken" if broken else f"/work-orders/{self._chance.randrange(1, 60)}")
 
     def summary(self) -> str:
         counts = _counts(self.folder / "logs")
