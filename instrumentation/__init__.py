@@ -1,0 +1,1 @@
+"""What the app imports; nothing is loaded before it is asked for."""

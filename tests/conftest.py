@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -14,6 +15,13 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the proofs that take minutes at full length")
     parser.addoption("--rounds", type=int, default=20, help="how often a process is killed under load")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Property tests draw few examples by default and many with --long."""
+    settings.register_profile("short", max_examples=60, deadline=None)
+    settings.register_profile("long", max_examples=2000, deadline=None)
+    settings.load_profile("long" if config.getoption("--long") else "short")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from collector.decoding.batch import DecodingLimits, MalformedBodyError
 from collector.decoding.messages import KeyValue, SerializedKeyValue
-from instrumentation.redaction import REDACTED, Redactor, redact
+from instrumentation.redaction import REDACTED, Redactor
 
 ONE_KEY_FORMS = frozenset({"bytesValue", "doubleValue", "kvlistValue"})
 
@@ -60,7 +60,7 @@ class Values:
         self._redactor = redactor
         self._redacted = redactor.text if redactor else _unchanged
         # What the memo of attributes holds need not be remembered twice.
-        self._newly_redacted = redact if redactor else _unchanged
+        self._newly_redacted = redactor.redact if redactor else _unchanged
         self._count = limits.attribute_count
         self._length = limits.attribute_value_length
         self._body_length = limits.body_length

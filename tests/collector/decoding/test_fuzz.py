@@ -12,7 +12,7 @@ from collector.decoding import Encoding, MalformedBodyError
 from tests.collector.decoding.requests import REQUESTS, decode, messages, to_json
 
 ENCODINGS: tuple[Encoding, Encoding] = ("protobuf", "json")
-EXAMPLES = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -13,7 +13,7 @@ from tests.collector.decoding import restore
 from tests.collector.decoding.requests import REQUESTS, decode, messages, to_json
 
 REQUEST_STRATEGY = {signal: messages(kind) for signal, kind in REQUESTS.items()}
-EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _normal(message: Any) -> Any:
