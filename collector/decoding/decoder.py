@@ -146,11 +146,11 @@ class _Flattening:
         room = max(0, request.limits.records_per_request - self._index)
         read, observe, projection = signal.record, signal.observe, request.projection
         resource = project(shared.resource.attributes, projection.resource)
+        limit = request.limits.record_bytes
         for message in shared.records[:room]:
             record, time = read(message, shared, request, self._index)
             line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-            if len(line) > request.limits.record_bytes:
-                limit = request.limits.record_bytes
+            if len(line) > limit:
                 self._refuse(slice_, 1, f"is over {limit} bytes as a line (processors.limits.record_bytes)")
                 continue
             self._index += 1

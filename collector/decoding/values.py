@@ -90,9 +90,10 @@ class Values:
             raise MalformedBodyError(f"an attribute is cut off or has text that is not UTF-8: {error}") from error
         name = message.key
         key, sensitive = self._keys.get(name) or self._learn(name)
-        value: Any = message.value.string_value
+        sent = message.value
+        value: Any = sent.string_value
         if not value or len(value) > self._length:
-            value = self._value(message.value, self._length, nesting)
+            value = self._value(sent, self._length, nesting)
         elif not sensitive:
             value = self._newly_redacted(value)
         return key, (REDACTED if sensitive and value is not None else value)
@@ -107,6 +108,8 @@ class Values:
 
     def _value(self, value: Any, length: int, nesting: int) -> Any:
         kind = value.WhichOneof("value")
+        if kind == "int_value":
+            return value.int_value
         if kind == "string_value":
             text = value.string_value
             return self._cut(text, length) if len(text) > length else self._redacted(text)
@@ -117,7 +120,7 @@ class Values:
         if kind == "double_value":
             return number(value.double_value)
         # What only the profiles signal uses stands for no value here.
-        return getattr(value, kind) if kind in {"int_value", "bool_value"} else None
+        return value.bool_value if kind == "bool_value" else None
 
     def _nested(self, kind: str, values: Sequence[Any], length: int, nesting: int) -> Any:
         if nesting > _MAX_NESTING:
