@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of both decoders, for long runs: python benchmarks/fuzz_decoders.py -max_total_time=600
+"""Coverage-guided fuzzing of both decoders, for long runs: python benchmarks/fuzz_decoders.py -max_total_time=600.
 
 Needs pip install "forecourt[fuzz]". Anything but records or MalformedBodyError is a finding.
 """
