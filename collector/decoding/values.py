@@ -24,7 +24,7 @@ _LOOKAHEAD = 8192
 """Characters beyond the limit of a huge text that are redacted too: what is hidden may let others move up."""
 _SEAM = 1024
 """Characters dropped where a huge text was cut before redaction: half a secret there has no form to know it by."""
-_MEMO_BYTES = 4_000_000
+_MEMO_BYTES = 1_500_000
 _MEMO_PAIR_BYTES = 1024
 _KNOWN_KEYS = 10_000
 _MAX_NESTING = 31
