@@ -96,9 +96,9 @@ class GrpcReceiver:
                 reason = "overloaded" if isinstance(error, OverloadedError) else "store"
                 answer, retry = answers.retry_later(str(error))
                 await self._refuse(context, reason, answer, [(_RETRY_KEY, retry.SerializeToString())])
-            except Exception as error:
-                if isinstance(error, grpc.RpcError | grpc.aio.UsageError):
-                    raise
+            except (grpc.RpcError, grpc.aio.UsageError):
+                raise  # the call itself broke: gRPC tells the client
+            except Exception:  # noqa: BLE001  # the client gets an answer whatever it is
                 _log.exception("%s: a request failed because of a fault of ours", signal.service)
                 self._telemetry.refused("grpc", "internal")
                 await context.abort(grpc.StatusCode.INTERNAL, "a fault of the collector; its log has the details")

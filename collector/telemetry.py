@@ -54,12 +54,15 @@ class Telemetry:
         self._registry.register(_State(admission, statistics, lambda: self._acknowledged))
 
     def _records(self, outcome: str, meaning: str, signal: Signal) -> Counter:
-        return Counter(
+        counter = Counter(
             f"otelcol_receiver_{outcome}_{signal.records}",
             f"{signal.records.replace('_', ' ').capitalize()} that were {meaning}",
             ["receiver", "transport"],
             registry=self._registry,
         )
+        for transport in ("grpc", "http"):
+            counter.labels("otlp", transport)  # shown as 0 before the first, so that a rate can be told
+        return counter
 
     def accepted(self, signal: Signal, transport: str, *, body_bytes: int, records: int, rejected: int) -> None:
         self._accepted[signal.name].labels("otlp", transport).inc(records)
