@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -30,12 +31,15 @@ class Sidecar:
         self.output: list[str] = []
         self.endpoints: dict[str, str] = {}
 
-    def start(self) -> Self:
+    def start(self, *, untraced: bool = False) -> Self:
+        """Return when it is ready; `untraced` keeps coverage, which costs time and memory, out of it."""
+        dropped = "COVERAGE_" if untraced else "\0"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "operations", "collector", "--config", str(self.configuration)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith(dropped)},
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         watchdog = threading.Timer(START_SECONDS, self.process.kill)
