@@ -19,7 +19,7 @@ from collector.decoding.messages import LogsRequest, MetricsRequest, TraceReques
 from collector.decoding.metrics import data_points, point_record
 from collector.decoding.otlp_json import parse_json
 from collector.decoding.request import Request, Scoped
-from collector.decoding.slices import MAX_RECORD_BYTES, POINTS, RECORDS, SLICE_BYTES, Slicer
+from collector.decoding.slices import MAX_RECORD_BYTES, POINTS, RECORDS, SLICE_BYTES, Slice, Slicer
 from collector.decoding.timestamps import Timestamps
 from collector.decoding.traces import span_record, spans
 from collector.decoding.values import Values
@@ -91,7 +91,6 @@ class Decoder:
         encoding: Encoding,
         received_unix_nano: int,
     ) -> Iterator[Batch]:
-        messages = self._validated(signal, body, encoding)
         request = Request(
             batch_id=hashlib.blake2b(body, digest_size=8).hexdigest(),
             received_unix_nano=received_unix_nano,
@@ -100,21 +99,26 @@ class Decoder:
             limits=self._limits,
             timestamps=self._timestamps,
         )
-        return _Flattening(signal, request).batches(messages)
-
-    def _validated(self, signal: _Signal, body: bytes, encoding: Encoding) -> Iterable[_Parsed]:
-        """The messages of a body of which every byte was looked at."""
-        lean = signal.lean.FromString
-        if encoding == "json":
-            pieces = [*parse_json(body, signal.message, slice_bytes=self._slice_bytes)]
-            return (_Parsed(lean(piece.request), piece.oversized) for piece in pieces)
-        if len(body) <= self._slice_bytes:
+        if encoding == "protobuf" and len(body) <= self._slice_bytes:
             # Flattened whole before its one batch is yielded: reading it is validation enough.
-            return [_Parsed(_parse(signal.lean, body))]
-        slicer = Slicer(body, signal.path, self._slice_bytes)
-        for piece in slicer.cut():
+            return _Flattening(signal, request).batches([_Parsed(_parse(signal.lean, body))])
+        return self._decode_slices(signal, request, body, encoding)
+
+    def _decode_slices(self, signal: _Signal, request: Request, body: bytes, encoding: Encoding) -> Iterator[Batch]:
+        """Validate all slices, then read them one by one."""
+        lean = signal.lean.FromString
+        slices: list[Slice] | Slicer
+        if encoding == "json":
+            slices = [*parse_json(body, signal.message, slice_bytes=self._slice_bytes)]
+        else:
+            slices = Slicer(body, signal.path, self._slice_bytes)
+        count = 0
+        for count, piece in enumerate(slices, 1):  # noqa: B007  # how many there are
             _parse(signal.message, piece.request)
-        return (_Parsed(lean(piece.request), piece.oversized) for piece in slicer.cut())
+            for _ in signal.scoped(lean(piece.request), request):
+                pass  # what the records share can't be refused record by record
+        parsed = (_Parsed(lean(piece.request), piece.oversized) for piece in slices)
+        return _Flattening(signal, request, refuses=count > 1).batches(parsed)
 
 
 class _Parsed(NamedTuple):
@@ -125,9 +129,11 @@ class _Parsed(NamedTuple):
 class _Flattening:
     """The course of one request through its records."""
 
-    def __init__(self, signal: _Signal, request: Request) -> None:
+    def __init__(self, signal: _Signal, request: Request, *, refuses: bool = False) -> None:
+        """`refuses`: a record that can't be read is refused alone, since others may be stored already."""
         self._signal = signal
         self._request = request
+        self._refuses = refuses
         self._index = 0
 
     def batches(self, messages: Iterable[_Parsed]) -> Iterator[Batch]:
@@ -148,7 +154,13 @@ class _Flattening:
         resource = project(shared.resource.attributes, projection.resource)
         limit = request.limits.record_bytes
         for message in shared.records[:room]:
-            record, time = read(message, shared, request, self._index)
+            try:
+                record, time = read(message, shared, request, self._index)
+            except MalformedBodyError as error:
+                if not self._refuses:
+                    raise
+                self._refuse(slice_, 1, f"can't be read: {error}")
+                continue
             line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
             if len(line) > limit:
                 self._refuse(slice_, 1, f"is over {limit} bytes as a line (processors.limits.record_bytes)")

@@ -48,7 +48,7 @@ class _Message:
 
 
 class Slicer:
-    """Cuts one body; `cut` may be called again and gives the same slices."""
+    """Cuts one body; iterating again gives the same slices."""
 
     def __init__(self, body: bytes, path: Sequence[tuple[int, ...]], slice_bytes: int = SLICE_BYTES) -> None:
         self._body = body
@@ -56,7 +56,7 @@ class Slicer:
         self._slice_bytes = slice_bytes
         self._envelopes = 0
 
-    def cut(self) -> Iterator[Slice]:
+    def __iter__(self) -> Iterator[Slice]:
         """Requests of about `slice_bytes`, in the order of the body; raise MalformedBodyError."""
         self._envelopes = 0
         if len(self._body) <= self._slice_bytes:

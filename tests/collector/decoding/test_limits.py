@@ -6,9 +6,10 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.decoding import DecodingLimits, MalformedBodyError
+from collector.decoding import Decoder, DecodingLimits, MalformedBodyError
 from instrumentation.redaction import Redactor
-from tests.collector.decoding.requests import decode
+from processors.observation import Projection
+from tests.collector.decoding.requests import decode, to_json
 
 
 def _traces(spans: int = 1) -> tuple[ExportTraceServiceRequest, Any]:
@@ -147,3 +148,33 @@ def test_maps_may_be_nested_31_deep(encoding: Any, levels: int, passes: bool) ->
     else:
         with pytest.raises(MalformedBodyError, match=r"deeper than 31 levels|too deep"):
             decode("traces", sent, encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_nothing_is_yielded_of_a_body_that_turns_out_to_be_malformed(encoding: Any) -> None:
+    """What the records share is looked at in every slice before the first one is handed out."""
+    request, _ = _traces(50)
+    bad = request.resource_spans.add()
+    value = bad.resource.attributes.add(key="deep").value
+    for _ in range(40):
+        value = value.array_value.values.add()
+    value.string_value = "x"
+    bad.scope_spans.add().spans.add(name="last")
+    body = to_json(request) if encoding == "json" else request.SerializeToString()
+    decoder = Decoder(redactor=None, limits=DecodingLimits(), slice_bytes=100)
+    with pytest.raises(MalformedBodyError, match="deeper than 31 levels"):
+        decoder.decode_traces(body, Projection(), encoding=encoding, received_unix_nano=1)
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_a_record_nested_too_deep_in_a_sliced_body_is_refused_alone(encoding: Any) -> None:
+    """Arrays that protobuf's parser would take and we don't cost their own record, not the others."""
+    request, spans = _traces(50)
+    value = spans[30].attributes.add(key="deep").value
+    for _ in range(40):
+        value = value.array_value.values.add()
+    value.string_value = "x"
+    body = to_json(request) if encoding == "json" else request.SerializeToString()
+    records, _, rejected, reasons = decode("traces", body, encoding=encoding, slice_bytes=100)
+    assert [record["batch_index"] for record in records] == [number for number in range(50) if number != 30]
+    assert (rejected, reasons) == (1, "a record can't be read: a value is nested deeper than 31 levels")
