@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 REDACTED = "[REDACTED]"
 
@@ -73,8 +74,8 @@ def hide_enclosing_forms(text: str) -> str:
     return text
 
 
-def hide_known_forms(text: str, lower: str) -> str:
-    """`lower` is the text in lower case, or what it was made from."""
+def hide_known_forms(text: str, lower: str, e_mail: Callable[[str], str] | None) -> str:
+    """`lower` is the text in lower case, or what it was made from; `e_mail` gives what stands for an address."""
     # Each pattern is tried only on text that holds what all its matches hold.
     if "eyJ" in text:
         text = _JSON_WEB_TOKEN.sub(REDACTED, text)
@@ -86,7 +87,8 @@ def hide_known_forms(text: str, lower: str) -> str:
     if "bearer" in lower or "basic" in lower:
         text = _SCHEME.sub(_hide_scheme, text)
     if "@" in text or "%40" in text:
-        text = _E_MAIL.sub(REDACTED, text)
+        replacement = (lambda found: e_mail(found[0].replace("%40", "@"))) if e_mail else REDACTED
+        text = _E_MAIL.sub(replacement, text)
     # Far quicker than to search with a pattern for a digit and what follows.
     if _LONG_NUMBER in text.encode("ascii", "replace").translate(_DIGITS_ALIKE, b" +-%"):
         return _hide_cards(text)

@@ -52,8 +52,12 @@ class Redactor:
     text: Callable[[str], str]
     """The text without what looks like a secret; the very same object if there is none."""
 
-    def __init__(self, *, keys: Iterable[str] = ()) -> None:
-        """`keys` are further names that hide their values, matched as words like the built-in ones."""
+    def __init__(self, *, keys: Iterable[str] = (), e_mail: Callable[[str], str] | None = None) -> None:
+        """`keys` are further names that hide their values, matched as words like the built-in ones.
+
+        `e_mail` gives what stands for an address, where that should still tell two of them apart.
+        """
+        self._e_mail = e_mail
         further = [words for key in keys if (words := keys_by_words.words(key))]
         self._further = tuple(f" {' '.join(words)} " for words in further)
         self._triggers = [max(words, key=len) for words in further]
@@ -88,7 +92,7 @@ class Redactor:
         text = hide_enclosing_forms(text)
         # Values under keys go before the known forms, which would leave the rest of a value behind.
         lower = _lower(text)
-        return hide_known_forms(hide_values(text, lower, self._triggers, self.is_sensitive), lower)
+        return hide_known_forms(hide_values(text, lower, self._triggers, self.is_sensitive), lower, self._e_mail)
 
     def _inside(self, key: str, value: Any) -> Any:
         if isinstance(value, dict):

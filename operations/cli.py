@@ -12,7 +12,8 @@ import click
 _COMMANDS = {
     "collector": ("operations.collector_command", "Receive OTLP and keep every record as JSON lines.", "sidecar"),
     "config": ("operations.config_command", "Check, show and write the configuration file.", "sidecar"),
-    "demo": ("operations.demo_command", "A collector, a small FastAPI app and some traffic.", "demo"),
+    "demo": ("operations.demo_command", "A collector, a FastAPI backend and some traffic.", "demo"),
+    "run": ("operations.run_command", "Start a FastAPI app under uvicorn, instrumented as it is.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import os
-import random
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -20,8 +21,8 @@ from storage.names import stream_folders
 from storage.state import State, StateError
 
 _START_SECONDS = 30.0
-_FIRST_REQUESTS = 60
-_BROKEN_EVERY = 20
+_FIRST_ROUNDS = 4
+_SERVICE = "fossawork-backend"
 _EXPORT_SECONDS = 1.0
 _PORTS = {"grpc": 4317, "http": 4318, "health": 13133, "metrics": 8888}
 
@@ -41,16 +42,28 @@ def fresh_folder(wanted: Path | None) -> Path:
     return folder
 
 
-class Demo:
-    """A collector, the quickstart app and a client, all on loopback."""
+def _example() -> Any:
+    # The wheel carries the examples under this name; in a checkout they lie in a folder of another.
+    return importlib.import_module("operations.examples.fossawork_backend.driver")
 
-    def __init__(self, folder: Path) -> None:
+
+def scenarios() -> list[str]:
+    """What the backend of the demo can be made to suffer from."""
+    return list(_example().SCENARIOS)
+
+
+class Demo:
+    """A collector, a backend with the shape of FossaWork V2 and its users, all on loopback."""
+
+    def __init__(self, folder: Path, scenario: str = "normal") -> None:
         self.folder = folder
+        self._scenario = scenario
+        self._driver: Any = None
+        self._steps: Iterator[None] = iter(())
+        self._rounds = 0
         self._children: list[ChildProcess] = []
         self._endpoints: dict[str, str] = {}
         self._app = f"127.0.0.1:{_free_port()}"
-        self._chance = random.Random(7)  # noqa: S311  # traffic, not secrets
-        self._sent = 0
 
     def start(self) -> None:
         """Return when both answer; raise DemoError."""
@@ -59,37 +72,45 @@ class Demo:
         collector = [sys.executable, "-m", "operations", "collector", "--config", str(configuration)]
         self._run("collector", collector, {})
         self._endpoints = self._wait_for_collector()
-        app = Path(str(resources.files("operations.examples"))) / "quickstart"
+        backend = Path(str(resources.files("operations.examples"))) / "fossawork_backend"
         address, port = self._app.split(":")
-        uvicorn = [sys.executable, "-m", "uvicorn", "--app-dir", str(app), "--host", address, "--port", port]
-        self._run("quickstart", [*uvicorn, "app:app"], self._sdk_settings())
-        self._wait(lambda: self._request("/") is not None)
+        served = ["run", "app.main:app", "--app-dir", str(backend), "--host", address, "--port", port]
+        self._run("backend", [sys.executable, "-m", "operations", *served], self._backend_settings())
+        self._wait(lambda: self._answers("/health"))
+        self._driver = _example().Driver(f"http://{self._app}", self._scenario)
 
     def introduction(self) -> str:
         listening = self._endpoints
         return (
             f"Forecourt demo in {self.folder}{os.sep}\n\n"
             f"  collector    OTLP/gRPC {listening['grpc']}, OTLP/HTTP {listening['http']}\n"
-            f"  quickstart   http://{self._app}, FastAPI with plain OpenTelemetry\n"
+            f"  backend      http://{self._app}, started with `forecourt run`; scenario {self._scenario}\n"
         )
 
     def send_first_requests(self) -> None:
         """Return when the requests are answered and their telemetry is on disk; raise DemoError."""
-        for _ in range(_FIRST_REQUESTS):
+        while self._rounds <= _FIRST_ROUNDS:
             self.send_request()
         self._wait(lambda: set(_counts(self.folder / "logs")) == {"logs", "metrics", "traces"})
         # One more export, so that the last spans and points of the first requests are there too.
         time.sleep(2 * _EXPORT_SECONDS)
 
     def send_request(self) -> None:
-        self._sent += 1
-        broken = self._sent % _BROKEN_EVERY == 0
-        self._request("/broken" if broken else f"/work-orders/{self._chance.randrange(1, 60)}")
+        """The next of what users do, round after round; raise DemoError if the backend does not answer."""
+        try:
+            if next(self._steps, self) is self:
+                self._steps = self._driver.steps(self._rounds)
+                self._rounds += 1
+        except (OSError, http.client.HTTPException) as error:
+            self.check()
+            raise DemoError(f"the backend does not answer ({error}); see {self.folder / 'backend.log'}") from error
 
     def summary(self) -> str:
         counts = _counts(self.folder / "logs")
         rows = [f"  {stream:<9}{records:>8}   {path}" for stream, (records, path) in counts.items()]
-        return "\n".join([f"Sent {self._sent} requests; written:\n", "  stream    records   file", *rows, ""])
+        return "\n".join(
+            [f"Sent {self._driver.tally.requests} requests; written:\n", "  stream    records   file", *rows, ""]
+        )
 
     def commands(self) -> str:
         """What to type, with this demo's own paths and ports."""
@@ -98,8 +119,8 @@ class Demo:
             f"curl -s http://{self._endpoints['metrics']}/metrics",
         ]
         send = [
-            f"curl -s http://{self._app}/work-orders/7",
-            f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{self._endpoints['http']} python your_app.py",
+            f"curl -s http://{self._app}/reports/weekly/7",
+            f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{self._endpoints['http']} forecourt run your_app:app",
         ]
         lines = [
             "Look at it:",
@@ -124,13 +145,13 @@ class Demo:
     def _run(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         self._children.append(ChildProcess(name, command, self.folder / f"{name}.log", environment))
 
-    def _sdk_settings(self) -> dict[str, str]:
-        delay = str(int(_EXPORT_SECONDS * 1000))
+    def _backend_settings(self) -> dict[str, str]:
         return {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self._endpoints['http']}",
-            "OTEL_BSP_SCHEDULE_DELAY": delay,
-            "OTEL_BLRP_SCHEDULE_DELAY": delay,
-            "OTEL_METRIC_EXPORT_INTERVAL": delay,
+            "OTEL_SERVICE_NAME": _SERVICE,
+            "OTEL_METRIC_EXPORT_INTERVAL": str(int(_EXPORT_SECONDS * 1000)),
+            "FORECOURT_SPOOL": str(self.folder / "spool"),
+            "FOSSAWORK_DATABASE": str(self.folder / "fossawork_v2.db"),
         }
 
     def _wait_for_collector(self) -> dict[str, str]:
@@ -157,13 +178,13 @@ class Demo:
                 raise DemoError(f"nothing happened for {_START_SECONDS:.0f} s; see the logs in {self.folder}")
             time.sleep(0.1)
 
-    def _request(self, path: str) -> int | None:
+    def _answers(self, path: str) -> bool:
         connection = http.client.HTTPConnection(self._app, timeout=10)
         try:
             connection.request("GET", path, headers={"User-Agent": "forecourt-demo"})
-            return connection.getresponse().status
+            return connection.getresponse().status == http.client.OK
         except OSError:
-            return None
+            return False
         finally:
             connection.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from operations.demo import Demo, DemoError, fresh_folder
+from operations.demo import Demo, DemoError, fresh_folder, scenarios
 from operations.durations import DURATION
 
 _REQUESTS_A_SECOND = 1.0
@@ -16,19 +16,21 @@ _TRICKLE_SECONDS = 600.0
 
 
 @click.command()
+@click.argument("scenario", type=click.Choice(scenarios()), default="normal")
 @click.option("--folder", type=click.Path(path_type=Path), help="A folder that does not exist yet.")
 @click.option("--exit-after", type=DURATION, metavar="DURATION", help="End by itself, for example after 20s.")
-def demo(folder: Path | None, exit_after: float | None) -> None:
-    """Start a collector and a small FastAPI app, send some traffic, and show what was written.
+def demo(scenario: str, folder: Path | None, exit_after: float | None) -> None:
+    """Start a collector and a FastAPI backend, send some traffic, and show what was written.
 
-    Everything lies in a fresh folder and listens on loopback only; it stays up until Ctrl-C.
+    SCENARIO is what goes wrong in the backend. Everything lies in a fresh folder and listens on loopback only; it stays
+    up until Ctrl-C.
 
-    Example: forecourt demo --exit-after 20s
+    Example: forecourt demo failed-logins --exit-after 20s
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ends = time.monotonic() + exit_after if exit_after is not None else float("inf")
     try:
-        running = Demo(fresh_folder(folder))
+        running = Demo(fresh_folder(folder), scenario)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}. Name a folder to be made.") from error
     try:

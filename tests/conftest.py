@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+# What a test instruments in this process must not reach a sidecar of the machine, nor leave a key in anybody's home.
+os.environ.update(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", XDG_STATE_HOME=tempfile.mkdtemp())
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 

@@ -1,0 +1,1 @@
+"""From the app's memory to the sidecar, or into the spool until it is there."""

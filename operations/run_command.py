@@ -1,0 +1,34 @@
+"""`forecourt run`: an app under uvicorn, instrumented without an edit in it."""
+
+from __future__ import annotations
+
+import os
+
+import click
+import uvicorn
+
+_FACTORY = "--factory"
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
+    options_metavar="[UVICORN OPTIONS]",
+)
+@click.argument("app")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def run(app: str, options: tuple[str, ...]) -> None:
+    """Start APP, written module:attribute, under uvicorn and send its telemetry to the sidecar.
+
+    Everything after APP goes to uvicorn: --port, --workers, --reload, --app-dir … Where to send, under which name and
+    what to leave out comes from the environment: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SERVICE_NAME, FORECOURT_DISABLED …
+
+    Example: OTEL_SERVICE_NAME=backend forecourt run app.main:app --port 8000
+    """
+    if ":" not in app:
+        raise click.UsageError(f"{app!r} names no app. Write module:attribute, for example app.main:app")
+    os.environ["FORECOURT_APP"] = app
+    if _FACTORY in options:
+        os.environ["FORECOURT_APP_FACTORY"] = "true"
+    uvicorn.main.main(
+        [*(option for option in options if option != _FACTORY), "instrumentation.asgi:app"], "forecourt run"
+    )
