@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from fastapi import FastAPI
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import ASGIApp
 
@@ -27,7 +29,7 @@ from instrumentation.capture.system import capture_system
 from instrumentation.capture.users import Users
 from instrumentation.export.log_encoding import LogItem
 from instrumentation.export.pipeline import Pipeline
-from instrumentation.foreign import RedactingLogProcessor, RedactingSpanProcessor
+from instrumentation.foreign import RedactingSpanProcessor, redact_logs_first
 from instrumentation.identity import Hasher, hash_key
 from instrumentation.providers import provide
 from instrumentation.redaction import Redactor
@@ -98,8 +100,8 @@ class Instrumentation:
             tracers.add_span_processor(ServerSpanProcessor())
         if "traces" not in self._providers.ours and isinstance(tracers, TracerProvider):
             tracers.add_span_processor(RedactingSpanProcessor(self._redactor))
-        if "logs" not in self._providers.ours and (add := getattr(loggers, "add_log_record_processor", None)):
-            add(RedactingLogProcessor(self._redactor))
+        if "logs" not in self._providers.ours and isinstance(loggers, LoggerProvider):
+            redact_logs_first(loggers, self._redactor)
 
     def _capture_logs(self) -> str | None:
         handlers = [handler for known in _loggers() for handler in known.handlers]
@@ -139,7 +141,9 @@ class Instrumentation:
             return "not installed"
         return None
 
-    def _capture_server(self, app: Any) -> None:
+    def _capture_server(self, app: Any) -> str | None:
+        if not isinstance(app, FastAPI):
+            return f"{type(app).__name__} is no FastAPI app"
         made_by = capture_app(
             app,
             lambda inner: self._shim(app, inner),
@@ -148,6 +152,7 @@ class Instrumentation:
         )
         self._apps.append(app)
         self._details["server"] = f" (spans by {made_by})"
+        return None
 
     def _shim(self, app: Any, inner: ASGIApp) -> ASGIApp:
         return ServerShim(
@@ -179,15 +184,18 @@ class Instrumentation:
 
     def flush(self, timeout_seconds: float = _SHUTDOWN_SECONDS) -> bool:
         """Send what there is now; whether the sidecar has all of it."""
+        self._collect_metrics(timeout_seconds)
+        return self.pipeline.flush(timeout_seconds)
+
+    def _collect_metrics(self, timeout_seconds: float) -> None:
         if flush := getattr(self._providers.meters, "force_flush", None):
             flush(timeout_seconds * 1000)
-        return self._providers.pipeline.flush(timeout_seconds)
 
     def close_soon(self) -> None:
         """The server says that it stops; a signal may end the process before any exit handler runs."""
         try:
-            self.flush()
-            self._providers.pipeline.close_soon()
+            self._collect_metrics(1.0)
+            self.pipeline.close_soon()
         except Exception:
             logger.exception("telemetry could not be flushed")
 
@@ -197,7 +205,7 @@ class Instrumentation:
         for app in self._apps:
             release_app(app)
         if "metrics" in self._providers.ours:
-            self._providers.meters.shutdown(_SHUTDOWN_SECONDS * 500)  # type: ignore[attr-defined]  # ours is the SDK's
+            self._providers.meters.shutdown(_SHUTDOWN_SECONDS * 250)  # type: ignore[attr-defined]  # ours is the SDK's
         left = max(0.5, _SHUTDOWN_SECONDS - (time.monotonic() - started))
         self._providers.pipeline.shutdown(left)
 

@@ -35,6 +35,15 @@ class RedactingSpanProcessor(SpanProcessor):
         """Others export it."""
 
 
+def redact_logs_first(loggers: Any, redactor: Redactor) -> None:
+    """Put the redaction before the processors that are there: those that batch take their copy when they are called."""
+    loggers.add_log_record_processor(RedactingLogProcessor(redactor))
+    every = loggers._multi_log_record_processor  # noqa: SLF001
+    with every._lock:  # noqa: SLF001
+        *others, ours = every._log_record_processors  # noqa: SLF001
+        every._log_record_processors = (ours, *others)  # noqa: SLF001
+
+
 class RedactingLogProcessor(LogRecordProcessor):
     """Redacts a record in place; batching exporters encode it later."""
 

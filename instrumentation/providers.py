@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import _logs, metrics, propagate, trace
 from opentelemetry._logs import LoggerProvider as ApiLoggerProvider
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import TracerProvider as ApiTracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from instrumentation.export.delivery import Delivery
 from instrumentation.export.metric_export import PipelineMetricExporter
@@ -75,6 +78,10 @@ def configure_from_file(environ: Mapping[str, str]) -> None:
         from opentelemetry.configuration import configure_sdk, load_config_file  # noqa: PLC0415  # an extra
 
         configure_sdk(load_config_file(path))
+        if propagate.extract({}) is None:
+            # A file without a propagator leaves one that answers None, on which FastAPI's telemetry breaks requests.
+            standard = [TraceContextTextMapPropagator(), W3CBaggagePropagator()]
+            propagate.set_global_textmap(CompositePropagator(standard))
     except ImportError:
         logger.warning("OTEL_CONFIG_FILE is set, but not read: pip install opentelemetry-configuration")
     except Exception as error:  # noqa: BLE001  # whatever is wrong with the file, the app starts

@@ -78,6 +78,9 @@ class Telemetry:
     def flush(self, timeout_seconds: float) -> bool:  # noqa: ARG002  # as a delivery has it
         return True
 
+    def keep(self) -> None:
+        """It is kept."""
+
     def after_fork(self) -> None:
         self.bodies.clear()
 

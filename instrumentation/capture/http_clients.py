@@ -4,9 +4,10 @@ import importlib
 import logging
 import os
 from importlib.util import find_spec
+from typing import Any
 
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import TracerProvider
+from opentelemetry.trace import Span, TracerProvider
 
 logger = logging.getLogger("forecourt")
 
@@ -17,6 +18,14 @@ CLIENTS = {
     "urllib3": ("urllib3", "URLLib3Instrumentor"),
 }
 """Library → module and class of the contrib instrumentation."""
+
+
+def _name_server(span: Span, pool: Any, _request: Any) -> None:
+    span.set_attributes({"server.address": pool.host, "server.port": pool.port or _PORTS.get(pool.scheme, 0)})
+
+
+_PORTS = {"http": 80, "https": 443}
+_HOOKS: dict[str, dict[str, Any]] = {"urllib3": {"request_hook": _name_server}}  # which contrib leaves out there
 
 
 def use_stable_conventions() -> None:
@@ -32,7 +41,7 @@ def capture_client(library: str, tracers: TracerProvider, meters: MeterProvider)
     try:
         instrumentor = getattr(importlib.import_module(f"opentelemetry.instrumentation.{module}"), name)()
         if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(tracer_provider=tracers, meter_provider=meters)
+            instrumentor.instrument(tracer_provider=tracers, meter_provider=meters, **_HOOKS.get(library, {}))
     except Exception as error:
         logger.debug("%s can't be captured", library, exc_info=True)
         return f"{type(error).__name__}: {error}"

@@ -189,6 +189,10 @@ class Delivery:
             left = bool(self._queue or self._in_hand)
         return not left and self._spool.oldest() is None and self._fallback.oldest() is None
 
+    def keep(self) -> None:
+        """Put what is in memory into the spool now, even what is being sent: arriving twice is better than never."""
+        self._keep_all()
+
     def shutdown(self, timeout_seconds: float) -> None:
         """Send what is left until the time is up, then leave it in the spool for the next process."""
         with self._changed:

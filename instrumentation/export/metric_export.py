@@ -44,8 +44,8 @@ class PipelineMetricExporter(MetricExporter):
                 redacted = self._pipeline.attributes.value(attribute.value.string_value, attribute.key)
                 attribute.value.string_value = redacted
 
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        return self._pipeline.delivery.flush(timeout_millis / 1000)
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002  # the SDK's signature
+        return True  # handed on; whoever wants it delivered flushes the pipeline
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         """The pipeline is shut down by its owner, after the last data points came."""

@@ -29,7 +29,7 @@ _QUEUED_CHARACTERS = 16 << 20
 _BATCH_RECORDS = 512
 _TURN_RECORDS = 8
 """After so many the thread lets the others run: the GIL is handed over only every 5 ms otherwise."""
-_SHUTDOWN_SECONDS = 4.0
+_SHUTDOWN_SECONDS = 3.0
 
 
 OWN_THREADS = frozenset({"forecourt-encode", "forecourt-send", "OtelPeriodicExportingMetricReader"})
@@ -41,6 +41,7 @@ class Outlet(Protocol):
 
     def send(self, signal: Signal, body: bytes) -> None: ...
     def flush(self, timeout_seconds: float) -> bool: ...
+    def keep(self) -> None: ...
     def shutdown(self, timeout_seconds: float) -> None: ...
     def after_fork(self) -> None: ...
 
@@ -58,7 +59,7 @@ class Pipeline:
         self.dropped = 0
         self._schema_url = schema_url
         self._redactor = redactor
-        self._closing = False
+        self._close_by: float | None = None
         self._start_afresh()
         if hasattr(os, "register_at_fork"):
             child = weakref.WeakMethod(self._after_fork)
@@ -104,8 +105,8 @@ class Pipeline:
             self._start()
         if queued == _BATCH_RECORDS:
             self._wake.set()
-        elif self._closing and threading.current_thread().name not in OWN_THREADS:
-            self.flush(1.0)
+        elif self._close_by is not None and threading.current_thread().name not in OWN_THREADS:
+            self._flush_or_keep()
 
     def _start(self) -> None:
         with self._starting:
@@ -162,8 +163,13 @@ class Pipeline:
 
     def close_soon(self) -> None:
         """The process is about to end, perhaps by a signal that runs no exit handler: nothing may wait from now on."""
-        self._closing = True
-        self.flush(_SHUTDOWN_SECONDS)
+        self._close_by = time.monotonic() + _SHUTDOWN_SECONDS
+        self._flush_or_keep()
+
+    def _flush_or_keep(self) -> None:
+        left = (self._close_by or 0.0) - time.monotonic()
+        if not self.flush(max(0.0, left)):
+            self.delivery.keep()
 
     def shutdown(self, timeout_seconds: float = _SHUTDOWN_SECONDS) -> None:
         deadline = time.monotonic() + timeout_seconds

@@ -1,0 +1,167 @@
+"""Providers that the app has set up itself, by code or by a declarative file: reused, and what leaves is redacted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+from tests.support.sidecar import Sidecar
+
+FOREIGN = """
+import json, logging, sys
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, InMemoryLogRecordExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+spans, logs, points = InMemorySpanExporter(), InMemoryLogRecordExporter(), InMemoryMetricReader()
+tracers, loggers, meters = TracerProvider(), LoggerProvider(), MeterProvider([points])
+tracers.add_span_processor(SimpleSpanProcessor(spans))
+loggers.add_log_record_processor(BatchLogRecordProcessor(logs))
+trace.set_tracer_provider(tracers); _logs.set_logger_provider(loggers); metrics.set_meter_provider(meters)
+
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+from instrumentation import event, instrument
+app = FastAPI()
+
+@app.get("/orders/{number}")
+def order(number: int) -> int:
+    logging.getLogger("orders").warning("order, password=%s", "hunter22")
+    with trace.get_tracer("app").start_as_current_span("mail to bob@example.com") as span:
+        span.set_attribute("token", "hunter22")
+        span.add_event("sent", {"password": "hunter22"})
+    event("auth.login", username="bob@example.com")
+    return number
+
+instrument(app)
+instrument(app)
+assert trace.get_tracer_provider() is tracers
+assert TestClient(app).get("/orders/7", headers={"Authorization": "Bearer hunter22"}).status_code == 200
+loggers.force_flush()
+print(json.dumps({
+    "spans": [json.loads(span.to_json()) for span in spans.get_finished_spans()],
+    "logs": [json.loads(log.log_record.to_json() if hasattr(log.log_record, "to_json") else log.to_json())
+             for log in logs.get_finished_logs()],
+    "metrics": [metric.name for resource in points.get_metrics_data().resource_metrics
+                for scope in resource.scope_metrics for metric in scope.metrics],
+}))
+"""
+
+DECLARATIVE = """
+file_format: "1.0"
+resource:
+  attributes:
+    - {name: service.name, value: declared}
+tracer_provider:
+  processors:
+    - simple:
+        exporter:
+          otlp_http: {endpoint: "ENDPOINT/v1/traces"}
+"""
+APP = """
+import logging
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+from instrumentation import instrument, shutdown
+app = FastAPI()
+
+@app.get("/orders/{number}")
+def order(number: int) -> int:
+    logging.getLogger("orders").warning("order %d", number)
+    return number
+
+instrument(app)
+assert TestClient(app).get("/orders/7?token=hunter22").status_code == 200
+shutdown()
+"""
+
+
+def _run(code: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder), "PATH": "", **environ}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+
+
+def test_providers_of_the_app_are_used_and_their_exporters_see_no_secret(tmp_path: Path) -> None:
+    """Its spans, logs, events and metrics go where the app sends its own; nothing is sent a second time."""
+    done = _run(FOREIGN, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "logs, metrics, traces through the providers that the app has set up" in done.stderr
+    sent: dict[str, list[Any]] = json.loads(done.stdout)
+    names = [span["name"] for span in sent["spans"]]
+    assert names.count("GET /orders/{number}") == 1
+    (server,) = [span for span in sent["spans"] if span["name"] == "GET /orders/{number}"]
+    assert server["attributes"]["client.address"] == "testclient"
+    assert {"http.server.request.duration", "process.memory.usage", "fossa.operation.count"} <= set(sent["metrics"])
+    assert "hunter22" not in done.stdout
+    assert "bob@example.com" not in done.stdout
+    bodies = [log["body"] for log in sent["logs"]]
+    assert "order, password=[REDACTED]" in bodies
+    assert "fossa.auth.login success" in bodies
+
+
+def test_a_declarative_file_decides_where_signals_go(tmp_path: Path) -> None:
+    """OTEL_CONFIG_FILE makes the tracer provider; the signals it says nothing of go the usual way."""
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        path = tmp_path / "otel.yaml"
+        path.write_text(DECLARATIVE.replace("ENDPOINT", sidecar.url("http")))
+        done = _run(APP, tmp_path, OTEL_CONFIG_FILE=str(path), OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"))
+        assert done.returncode == 0, done.stderr
+        (server,) = list(sidecar.records("traces"))
+        assert server["service"] == "declared"
+        assert server["attributes"]["url.query"] == "token=[REDACTED]"
+        assert [record["body"] for record in sidecar.records("logs")][-1] == "order 7"
+
+
+def test_a_declarative_file_that_cannot_be_used_is_told_and_left_aside(tmp_path: Path) -> None:
+    """The app starts, and sends as if there were no file."""
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        (tmp_path / "otel.yaml").write_text("tracer_provider: [")
+        done = _run(
+            APP,
+            tmp_path,
+            OTEL_CONFIG_FILE=str(tmp_path / "otel.yaml"),
+            OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"),
+        )
+        assert done.returncode == 0, done.stderr
+        assert "otel.yaml can't be used, so the defaults are" in done.stderr
+        assert len(list(sidecar.records("traces"))) == 1
+
+
+def test_turned_off_altogether_it_does_nothing(tmp_path: Path) -> None:
+    """OTEL_SDK_DISABLED is the standard switch."""
+    done = _run(
+        APP + "\nprint(type(__import__('opentelemetry.trace').trace.get_tracer_provider()).__name__)",
+        tmp_path,
+        OTEL_SDK_DISABLED="true",
+    )
+    assert (done.returncode, done.stdout) == (0, "ProxyTracerProvider\n"), done.stderr
+
+
+def test_parts_are_turned_off_by_name(tmp_path: Path) -> None:
+    """What is off is told, and sends nothing."""
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        code = APP.replace("instrument(app)", "instrument(app, disabled=['logs', 'system', 'metrics'])")
+        done = _run(code, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"))
+        assert done.returncode == 0, done.stderr
+        assert "logs (turned off)" in done.stderr
+        assert [list(sidecar.records(stream)) for stream in ("logs", "metrics")] == [[], []]
+        assert len(list(sidecar.records("traces"))) == 1
+
+
+def test_an_app_that_is_none_is_told_and_goes_on(tmp_path: Path) -> None:
+    """No exception of ours reaches anybody."""
+    code = "from instrumentation import instrument, shutdown\ninstrument(object())\nprint('on')\nshutdown()"
+    done = _run(code, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (0, "on\n")
+    assert "server (object is no FastAPI app)" in done.stderr
