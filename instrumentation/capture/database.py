@@ -32,7 +32,8 @@ class DatabaseCapture:
         self._tracer = tracers.get_tracer(_SCOPE)
         self._slow = slow_statement_seconds
         self._statements = Statements()
-        self._pools: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self._pools: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
+        """The pool of each engine, and its name."""
         self._engines: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
         meter = meters.get_meter(_SCOPE)
         self._duration = meter.create_histogram("db.client.operation.duration", "s", "How long queries took.")
@@ -57,6 +58,7 @@ class DatabaseCapture:
             event.listen(target, "after_cursor_execute", self._after)
             event.listen(target, "handle_error", self._failed)
             event.listen(target, "engine_connect", self._connected)
+            event.listen(target, "engine_disposed", self._watch_pool)
         for engine in named:
             self._watch_pool(engine)
 
@@ -65,7 +67,7 @@ class DatabaseCapture:
 
     def _watch_pool(self, engine: Any) -> None:
         pool = engine.pool
-        if pool in self._pools:
+        if self._pools.get(engine, (None, ""))[0] is pool:
             return
         try:
             name = _pool_name(engine)
@@ -79,7 +81,7 @@ class DatabaseCapture:
                     self._wait.record(time.perf_counter() - started, {"db.client.connection.pool.name": name})
 
             pool.connect = timed
-            self._pools[pool] = name
+            self._pools[engine] = (pool, name)
         except Exception:
             logger.exception("a connection pool can't be watched")
 
@@ -138,14 +140,14 @@ class DatabaseCapture:
         return known
 
     def _counts(self, _options: CallbackOptions) -> Iterator[Observation]:
-        for pool, name in list(self._pools.items()):
+        for pool, name in list(self._pools.values()):
             for state, count in (("used", _number(pool, "checkedout")), ("idle", _number(pool, "checkedin"))):
                 if count is not None:
                     named = {"db.client.connection.pool.name": name, "db.client.connection.state": state}
                     yield Observation(count, named)
 
     def _limits(self, _options: CallbackOptions) -> Iterator[Observation]:
-        for pool, name in list(self._pools.items()):
+        for pool, name in list(self._pools.values()):
             size, overflow = _number(pool, "size"), getattr(pool, "_max_overflow", None)
             if size is not None and overflow is not None and overflow >= 0:  # -1 is no limit
                 yield Observation(size + overflow, {"db.client.connection.pool.name": name})

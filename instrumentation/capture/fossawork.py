@@ -44,6 +44,10 @@ class Meaning:
     judge: Callable[[Operation, Arguments, Any], None] | None = None
     """Finds a failure that comes back as a value: the operation, the call's arguments, its result."""
 
+    @property
+    def module(self) -> str:
+        return f"{_PACKAGE}.{self.path.partition(':')[0]}"
+
 
 def _manual_sync(operation: Operation, arguments: Arguments, _result: Any) -> None:
     """Returns None even on failure: the table of progress tells."""
@@ -119,22 +123,23 @@ class FossaWork:
 
     def __init__(self) -> None:
         self.active: list[str] = []
-        self.missing: list[str] = []
+        self._missing: list[str] = []
+        self._reported = False
         self._wrapped: set[str] = set()
 
     def install(self) -> None:
         for meaning in MEANINGS:
-            module = f"{_PACKAGE}.{meaning.path.partition(':')[0]}"
-            if _is_absent(module):
-                self.missing.append(meaning.path)
-            else:
-                wrapt.register_post_import_hook(functools.partial(self._apply, meaning), module)
+            wrapt.register_post_import_hook(functools.partial(self._apply, meaning), meaning.module)
 
     def __str__(self) -> str:
+        self._reported = True
+        absent = [
+            meaning.path for meaning in MEANINGS if meaning.path not in self.active and _is_absent(meaning.module)
+        ]
         if not self.active:
             return "not this application" if _PACKAGE in sys.modules else f"waits for the package {_PACKAGE}"
-        missing = f", not there: {', '.join(self.missing)}" if self.missing else ""
-        return f"{len(self.active)} functions{missing}"
+        missing = self._missing + absent
+        return f"{len(self.active)} functions{', not there: ' if missing else ''}{', '.join(missing)}"
 
     def _apply(self, meaning: Meaning, module: Any) -> None:
         try:
@@ -144,7 +149,9 @@ class FossaWork:
                 holder = getattr(holder, parent)
             original = getattr(holder, name)
         except AttributeError:
-            self.missing.append(meaning.path)
+            self._missing.append(meaning.path)
+            if self._reported:
+                logger.info("fossawork: %s is not there, so %s is not recorded", meaning.path, meaning.event)
             return
         if meaning.path in self._wrapped or hasattr(original, "__forecourt__"):
             return

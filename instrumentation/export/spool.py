@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from bisect import insort
@@ -12,6 +13,9 @@ from typing import NamedTuple, Protocol
 import psutil
 
 from instrumentation.export.transport import SIGNALS, Signal
+
+_PROCESS = re.compile(r"\d+-\d+")
+_REQUEST = re.compile(r"\d{20}-\d{8}\.(?:traces|metrics|logs)")
 
 Entry = str
 """A name that only the spool which gave it understands."""
@@ -119,15 +123,22 @@ class FolderSpool:
             self.dropped += 1
 
     def _files(self) -> Iterator[Path]:
-        for signal in SIGNALS:
-            yield from self._folder.glob(f"*/*.{signal}")
+        for process in self._processes():
+            for path in process.iterdir():
+                if _REQUEST.fullmatch(path.name):
+                    yield path
+
+    def _processes(self) -> Iterator[Path]:
+        for path in self._folder.iterdir():
+            if _PROCESS.fullmatch(path.name) and path.is_dir():
+                yield path
 
     def oldest(self) -> Entry | None:
         try:
             names = os.listdir(self._own)  # noqa: PTH208  # names alone
         except FileNotFoundError:
             return None
-        return min((name for name in names if name.endswith(SIGNALS)), default=None)
+        return min(filter(_REQUEST.fullmatch, names), default=None)
 
     def read(self, entry: Entry) -> Waiting:
         """Raise FileNotFoundError if it was given up meanwhile."""
@@ -139,11 +150,11 @@ class FolderSpool:
 
     def adopt(self) -> None:
         """Take over what processes left that are no more."""
-        for left in self._folder.iterdir():
-            if left == self._own or not left.is_dir() or _is_alive(left.name):
+        for left in self._processes():
+            if left == self._own or _is_alive(left.name):
                 continue
             for path in left.iterdir():
-                if path.suffix[1:] in SIGNALS:
+                if _REQUEST.fullmatch(path.name):
                     self._own.mkdir(mode=0o700, exist_ok=True)
                     path.replace(self._own / path.name)
             shutil.rmtree(left, ignore_errors=True)
@@ -163,8 +174,6 @@ def _process_name() -> str:
 
 def _is_alive(name: str) -> bool:
     pid, _, created = name.partition("-")
-    if not pid.isdecimal() or not created.isdecimal():
-        return True  # nothing of ours
     try:
         return int(psutil.Process(int(pid)).create_time() * 1000) == int(created)
     except psutil.NoSuchProcess:
@@ -181,5 +190,4 @@ def _size(path: Path) -> int:
 
 
 def _time(path: Path) -> int:
-    time_text = path.name.partition("-")[0]
-    return int(time_text) if time_text.isdecimal() else 0
+    return int(path.name.partition("-")[0])

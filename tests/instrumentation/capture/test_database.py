@@ -19,7 +19,7 @@ from instrumentation.testing import Telemetry
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """A SQLite file with a pool of two."""
-    made = create_engine(f"sqlite:///{tmp_path / 'orders.db'}", pool_size=1, max_overflow=1, pool_timeout=5)
+    made = create_engine(f"sqlite:///{tmp_path / f'{tmp_path.name}.db'}", pool_size=1, max_overflow=1, pool_timeout=5)
     instrument()
     with made.begin() as connection:
         connection.execute(text("CREATE TABLE orders (id INTEGER PRIMARY KEY, owner TEXT)"))
@@ -27,7 +27,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     made.dispose()
 
 
-def test_each_statement_is_one_span(telemetry: Telemetry, engine: Engine) -> None:
+def test_each_statement_is_one_span(telemetry: Telemetry, engine: Engine, tmp_path: Path) -> None:
     """Named by what it does to what; no span for a connection; the text only if it was slow or failed."""
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO orders (owner) VALUES (:owner)"), [{"owner": "a"}, {"owner": "b"}])
@@ -36,7 +36,7 @@ def test_each_statement_is_one_span(telemetry: Telemetry, engine: Engine) -> Non
     assert [span.name for span in spans[-2:]] == ["INSERT orders", "SELECT orders"]
     assert spans[-1].attributes == {
         "db.system.name": "sqlite",
-        "db.namespace": "orders.db",
+        "db.namespace": f"{tmp_path.name}.db",
         "db.query.summary": "SELECT orders",
         "db.operation.name": "SELECT",
         "db.collection.name": "orders",
@@ -52,7 +52,7 @@ def test_a_failed_statement_says_why_and_shows_no_value(telemetry: Telemetry, en
     assert span.attributes["db.query.text"] == "SELECT password FROM nowhere WHERE token = ? AND n = ?"
 
 
-def test_durations_and_the_pool_are_measured(telemetry: Telemetry, engine: Engine) -> None:
+def test_durations_and_the_pool_are_measured(telemetry: Telemetry, engine: Engine, tmp_path: Path) -> None:
     """Connections used and idle, the most there can be, and how long one was waited for."""
     first, second = engine.connect(), engine.connect()
     releasing = threading.Timer(0.3, first.close)
@@ -62,35 +62,37 @@ def test_durations_and_the_pool_are_measured(telemetry: Telemetry, engine: Engin
         counts = {
             point.attributes["db.client.connection.state"]: point.value
             for point in telemetry.points("db.client.connection.count")
-            if point.attributes["db.client.connection.pool.name"] == "orders.db"
+            if point.attributes["db.client.connection.pool.name"] == f"{tmp_path.name}.db"
         }
     second.close()
     assert counts == {"used": 2, "idle": 0}
     (limit,) = [
         point
         for point in telemetry.points("db.client.connection.max")
-        if point.attributes["db.client.connection.pool.name"] == "orders.db"
+        if point.attributes["db.client.connection.pool.name"] == f"{tmp_path.name}.db"
     ]
     assert limit.value == 2
     waited = [
         point
         for point in telemetry.points("db.client.connection.wait_time")
-        if point.attributes["db.client.connection.pool.name"] == "orders.db"
+        if point.attributes["db.client.connection.pool.name"] == f"{tmp_path.name}.db"
     ]
     assert waited[0].sum >= 0.25
     durations = telemetry.points("db.client.operation.duration")
     assert {"SELECT", "CREATE orders"} <= {point.attributes["db.query.summary"] for point in durations}
 
 
-def test_a_pool_that_is_replaced_is_watched_too(telemetry: Telemetry, engine: Engine) -> None:
+def test_a_pool_that_is_replaced_is_watched_too(telemetry: Telemetry, engine: Engine, tmp_path: Path) -> None:
     """`dispose` makes a new one."""
     engine.dispose()
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
-    assert any(
-        point.attributes["db.client.connection.pool.name"] == "orders.db"
-        for point in telemetry.points("db.client.connection.count")
-    )
+    limits = [
+        point.value
+        for point in telemetry.points("db.client.connection.max")
+        if point.attributes["db.client.connection.pool.name"] == f"{tmp_path.name}.db"
+    ]
+    assert limits == [2]  # and the old one is not counted any more
 
 
 def test_asynchronous_engines_and_sessions(telemetry: Telemetry, tmp_path: Path) -> None:

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import gzip
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
+from instrumentation.export.delivery import Delivery
+from instrumentation.export.spool import FolderSpool, MemorySpool, Waiting
+from instrumentation.export.transport import GrpcTransport, HttpTransport, Outcome, Signal, Target
+from tests.support import receivers
+
+
+class Receiver:
+    """Answers what the test says; remembers what it took."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome("delivered")
+        self.taken: list[bytes] = []
+        self.asked = threading.Semaphore(0)
+
+    def send(self, signal: Signal, body: bytes, timeout_seconds: float) -> Outcome:  # noqa: ARG002
+        outcome = self.outcome
+        if outcome.kind == "delivered":
+            self.taken.append(body)
+        self.asked.release()
+        return outcome
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _delivery(receiver: Receiver, folder: Path | None = None) -> Delivery:
+    fallback = MemorySpool(1 << 20)
+    spool = FolderSpool(folder, byte_limit=1 << 20, age_limit_seconds=60) if folder else fallback
+    return Delivery(lambda: receiver, spool, fallback)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if done():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come to that")
+
+
+def test_what_could_not_be_sent_is_sent_first_when_it_can(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In order, with one line when the sidecar went and one when it came back."""
+    caplog.set_level(logging.INFO)
+    receiver = Receiver()
+    receiver.outcome = Outcome("later", "the sidecar does not answer")
+    delivery = _delivery(receiver, tmp_path)
+    delivery.send("traces", b"1")
+    receiver.asked.acquire(timeout=5)
+    delivery.send("traces", b"2")
+    _until(lambda: len(list(tmp_path.rglob("*.traces"))) == 2)
+    receiver.outcome = Outcome("delivered")
+    delivery.send("traces", b"3")
+    _until(lambda: len(receiver.taken) == 3)
+    assert receiver.taken == [b"1", b"2", b"3"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    delivery.shutdown(1.0)
+
+
+def test_a_request_that_is_refused_for_good_is_given_up_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Else it would keep all that follow from being sent."""
+    receiver = Receiver()
+    receiver.outcome = Outcome("refused", "the sidecar answers 400")
+    delivery = _delivery(receiver)
+    delivery.send("logs", b"bad")
+    receiver.asked.acquire(timeout=5)
+    _until(lambda: delivery.refused == 1)
+    receiver.outcome = Outcome("delivered")
+    delivery.send("logs", b"good")
+    assert delivery.flush(5.0)
+    assert (receiver.taken, delivery.dropped) == ([b"good"], 1)
+    assert "these logs are given up" in caplog.text
+    delivery.shutdown(1.0)
+
+
+def test_a_spool_that_cannot_be_written_any_more_falls_back_to_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk loses nothing as long as memory lasts."""
+
+    class Full(FolderSpool):
+        def add(self, waiting: Waiting) -> None:  # noqa: ARG002  # as a spool has it
+            raise OSError(28, "No space left on device")
+
+    receiver = Receiver()
+    receiver.outcome = Outcome("later", "away")
+    full = Full(tmp_path, byte_limit=1 << 20, age_limit_seconds=60)
+    delivery = Delivery(lambda: receiver, full, MemorySpool(1 << 20))
+    delivery.send("traces", b"1")
+    receiver.asked.acquire(timeout=5)
+    receiver.outcome = Outcome("delivered")
+    _until(lambda: receiver.taken == [b"1"])
+    assert caplog.text.count("WARNING") == 1
+    delivery.shutdown(1.0)
+
+
+def test_at_the_end_what_is_left_is_kept_for_the_next_process(tmp_path: Path) -> None:
+    """Also what was being sent when the time was up."""
+
+    class Stuck(Receiver):
+        def send(self, signal: Signal, body: bytes, timeout_seconds: float) -> Outcome:
+            self.asked.release()
+            time.sleep(3)
+            return super().send(signal, body, timeout_seconds)
+
+    receiver = Stuck()
+    delivery = _delivery(receiver, tmp_path)
+    delivery.send("traces", b"1")
+    receiver.asked.acquire(timeout=5)
+    delivery.send("traces", b"2")
+    started = time.monotonic()
+    delivery.shutdown(0.3)
+    assert time.monotonic() - started < 1.5
+    assert sorted(path.read_bytes() for path in tmp_path.rglob("*.traces")) == [b"1", b"2"]
+
+
+def _target(url: str, **options: object) -> dict[Signal, Target]:
+    return {"traces": Target(f"{url}/v1/traces", timeout_seconds=2.0, **options)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, "refused") for status in (400, 413, 415, 500, 501)),
+        *((status, "later") for status in (401, 403, 404, 429, 502, 503, 504, 302)),
+    ],
+)
+def test_statuses_are_told_apart_by_whether_another_try_can_help(status: int, kind: str) -> None:
+    """OTLP/HTTP's retryable ones, and what an operator can put right: a token, an address."""
+    with receivers.listening(receivers.refusing(status)) as url:
+        outcome = HttpTransport(_target(url)).send("traces", b"", 2.0)
+    assert (outcome.kind, str(status) in outcome.detail) == (kind, True)
+
+
+@pytest.mark.parametrize("answer", [receivers.garbage, receivers.web_page, receivers.endless])
+def test_what_is_no_otlp_receiver_gets_nothing_for_good(answer: receivers.Answer) -> None:
+    """A success that OTLP does not know is none."""
+    with receivers.listening(answer) as url:
+        outcome = HttpTransport(_target(url)).send("traces", b"x", 2.0)
+    assert outcome.kind == "later"
+
+
+def test_headers_compression_and_partial_success() -> None:
+    """What the target says is sent; what the receiver left out is told."""
+    received: list[bytes] = []
+    partial = ExportTraceServiceResponse(
+        partial_success=ExportTracePartialSuccess(rejected_spans=1, error_message="too deep")
+    ).SerializeToString()
+
+    def answer(connection: receivers.socket.socket) -> None:
+        received.append(connection.recv(1 << 16))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(head % len(partial) + partial)
+
+    with receivers.listening(answer) as url:
+        target = _target(url, headers={"Authorization": "Bearer abc"}, gzip=True)
+        outcome = HttpTransport(target).send("traces", b"x" * 100, 2.0)
+    head, _, body = received[0].partition(b"\r\n\r\n")
+    assert (outcome.kind, "too deep" in outcome.detail) == ("delivered", True)
+    assert b"authorization: bearer abc" in head.lower()
+    assert body in {b"", gzip.compress(b"x" * 100)} or gzip.decompress(body) == b"x" * 100
+
+
+def test_grpc_without_a_server_is_tried_again() -> None:
+    """UNAVAILABLE is no verdict on the batch."""
+    transport = GrpcTransport({"traces": Target("http://127.0.0.1:9", "grpc")})
+    outcome = transport.send("traces", b"", 2.0)
+    assert (outcome.kind, "UNAVAILABLE" in outcome.detail) == ("later", True)
+    transport.close()
