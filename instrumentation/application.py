@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import FastAPI
-from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import ASGIApp
@@ -27,7 +26,7 @@ from instrumentation.capture.scheduler import capture_scheduler
 from instrumentation.capture.server import ServerShim, ServerSpanProcessor, current_sender
 from instrumentation.capture.system import capture_system
 from instrumentation.capture.users import Users
-from instrumentation.export.log_encoding import LogItem
+from instrumentation.export.log_encoding import LogItem, as_record
 from instrumentation.export.pipeline import Pipeline
 from instrumentation.foreign import RedactingSpanProcessor, redact_logs_first
 from instrumentation.identity import Hasher, hash_key
@@ -63,7 +62,7 @@ class Instrumentation:
         )
         self._all_engines = False
         self._tap = LogTap(self._take_log)
-        events.describe_with(hasher.user, current_sender)
+        events.describe_with(hasher.user, current_sender, self._take_log)
         self._start()
 
     def _start(self) -> None:
@@ -114,7 +113,7 @@ class Instrumentation:
         if "logs" in self._providers.ours:
             self._providers.pipeline.add_log(item)
         else:
-            self._providers.loggers.get_logger(item.scope).emit(_as_record(item))
+            self._providers.loggers.get_logger(item.scope).emit(as_record(item))
 
     def _capture_fossawork(self) -> None:
         if not self.settings.on("fossawork"):
@@ -213,20 +212,6 @@ class Instrumentation:
 def _loggers() -> list[logging.Logger]:
     known = logging.root.manager.loggerDict.values()
     return [logging.root, *(found for found in known if isinstance(found, logging.Logger))]
-
-
-def _as_record(item: LogItem) -> LogRecord:
-    place: dict[str, Any] = dict(
-        zip(("code.file.path", "code.function.name", "code.line.number"), item.place or (), strict=False)
-    )
-    return LogRecord(
-        timestamp=item.time_unix_nano,
-        observed_timestamp=item.observed_time_unix_nano,
-        severity_number=SeverityNumber(item.severity_number),
-        severity_text=item.severity_text,
-        body=item.body,
-        attributes={**place, **item.attributes},
-    )
 
 
 _lock = threading.RLock()

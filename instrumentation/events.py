@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import StatusCode
 
 from instrumentation.export.attributes import plain
+from instrumentation.export.log_encoding import LogItem, as_record
 
 logger = logging.getLogger("forecourt")
 
@@ -28,14 +29,28 @@ _USER_KEYS = frozenset({"user", "user.id", "user_id", "username"})
 _meter = metrics.get_meter(SCOPE)
 _duration = _meter.create_histogram("fossa.operation.duration", "s", "How long operations took.")
 _count = _meter.create_counter("fossa.operation.count", "{operation}", "How many operations and events there were.")
-_hash_user: Callable[[str], str] = str
-_sender: Callable[[], dict[str, Any]] = dict
 
 
-def describe_with(hash_user: Callable[[str], str], sender: Callable[[], dict[str, Any]]) -> None:
-    """Set, when the app is instrumented, how users are hashed and who the current request comes from."""
-    global _hash_user, _sender  # see above
-    _hash_user, _sender = hash_user, sender
+def _emit(item: LogItem) -> None:
+    """Through the API, for whoever has set up a provider; nothing where nobody has."""
+    _logs.get_logger(SCOPE).emit(as_record(item))
+
+
+class _Surroundings:
+    """What the instrumented app is known by; until then nothing is hashed or known."""
+
+    hash_user: Callable[[str], str] = str
+    sender: Callable[[], dict[str, Any]] = dict
+    take: Callable[[LogItem], None] = _emit
+
+
+def describe_with(
+    hash_user: Callable[[str], str], sender: Callable[[], dict[str, Any]], take: Callable[[LogItem], None]
+) -> None:
+    """Set how users are hashed, who the current request comes from, and where log records go."""
+    _Surroundings.hash_user = staticmethod(hash_user)
+    _Surroundings.sender = staticmethod(sender)
+    _Surroundings.take = staticmethod(take)
 
 
 def event_name(name: str) -> str:
@@ -59,14 +74,20 @@ def record_event(name: str, outcome: str, attributes: dict[str, Any], body: str 
     named = event_name(name)
     failed = outcome == "failure"
     now = time.time_ns()
-    _logs.get_logger(SCOPE).emit(
-        LogRecord(
-            timestamp=now,
-            observed_timestamp=now,
-            severity_number=SeverityNumber.WARN if failed else SeverityNumber.INFO,
+    context = trace.get_current_span().get_span_context()
+    _Surroundings.take(
+        LogItem(
+            scope=SCOPE,
+            time_unix_nano=now,
+            observed_time_unix_nano=now,
+            severity_number=SeverityNumber.WARN.value if failed else SeverityNumber.INFO.value,
             severity_text="WARN" if failed else "INFO",
             body=body or f"{named} {outcome}",
-            attributes={**_sender(), **attributes, "event.name": named, "event.outcome": outcome},
+            attributes={**_Surroundings.sender(), **attributes, "event.name": named, "event.outcome": outcome},
+            place=None,
+            trace_id=context.trace_id,
+            span_id=context.span_id,
+            trace_flags=context.trace_flags,
             event_name=named,
         )
     )
@@ -76,7 +97,7 @@ def record_event(name: str, outcome: str, attributes: dict[str, Any], body: str 
 def _with_hashed_user(attributes: dict[str, Any]) -> dict[str, Any]:
     given = {key: plain(value) for key, value in attributes.items() if value is not None}
     for key in _USER_KEYS & given.keys():
-        given["user.id"] = _hash_user(str(given.pop(key)))
+        given["user.id"] = _Surroundings.hash_user(str(given.pop(key)))
     return given
 
 

@@ -11,7 +11,11 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 # What a test instruments in this process must not reach a sidecar of the machine, nor leave a key in anybody's home.
-os.environ.update(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", XDG_STATE_HOME=tempfile.mkdtemp())
+os.environ.update(
+    OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+    OTEL_METRIC_EXPORT_INTERVAL="3600000",
+    XDG_STATE_HOME=tempfile.mkdtemp(),
+)
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from opentelemetry.trace import get_current_span
@@ -12,6 +13,7 @@ from instrumentation.capture.span_of_exception import span_of
 from instrumentation.export.log_encoding import LogItem
 
 _STANDARD = logging.LogRecord("", 0, "", 0, "", None, None).__dict__.keys() | {"message", "asctime", "taskName"}
+_STANDARD_COUNT = len(logging.LogRecord("", 0, "", 0, "", None, None).__dict__)
 _NOT_ATTRIBUTES = _STANDARD | {
     *("otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName"),  # copies of what the record has anyway
     "color_message",  # uvicorn's second body, with escape sequences
@@ -22,37 +24,40 @@ SEVERITY_TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 
 def log_item(record: logging.LogRecord) -> LogItem:
     """As OTLP has it: `extra` as attributes, exceptions by the semantic conventions, the message formatted."""
-    context = get_current_span().get_span_context()
+    held = record.__dict__
+    # What `extra` adds comes after what every record has.
     attributes: dict[str, Any] = {}
-    if len(record.__dict__) > len(_STANDARD) - 2 or not _STANDARD.issuperset(record.__dict__):
-        attributes = {key: value for key, value in record.__dict__.items() if key not in _NOT_ATTRIBUTES}
+    if len(held) > _STANDARD_COUNT:
+        added = islice(held.items(), _STANDARD_COUNT, None)
+        attributes = {key: value for key, value in added if key not in _NOT_ATTRIBUTES}
     body: Any = record.msg
-    if isinstance(body, Mapping) and not record.args and "event" in body:  # structlog's, not yet rendered
-        attributes |= {key: value for key, value in body.items() if key != "event" and not key.startswith("_")}
-        body = body["event"]
-    elif not isinstance(body, str) or record.args:
-        body = _message(record)
+    if record.args or body.__class__ is not str:
+        body = _message(record, attributes)
+    context = get_current_span().get_span_context()
     if record.exc_info and record.exc_info[1]:
         attributes |= exception_attributes(record.exc_info[1])
         context = context if context.is_valid else span_of(record.exc_info[1]) or context
     if record.stack_info:
         attributes["code.stacktrace"] = record.stack_info
     return LogItem(
-        scope=record.name,
-        time_unix_nano=int(record.created * 1e6) * 1000,  # a float of seconds holds no more than microseconds
-        observed_time_unix_nano=time.time_ns(),
-        severity_number=severity_number(record.levelno),
-        severity_text=SEVERITY_TEXTS.get(record.levelname, record.levelname),
-        body=body,
-        attributes=attributes,
-        place=(record.pathname, record.funcName or "", record.lineno),
-        trace_id=context.trace_id,
-        span_id=context.span_id,
-        trace_flags=context.trace_flags,
+        record.name,
+        int(record.created * 1e6) * 1000,  # a float of seconds holds no more than microseconds
+        time.time_ns(),
+        severity_number(record.levelno),
+        SEVERITY_TEXTS.get(record.levelname, record.levelname),
+        body,
+        attributes,
+        (record.pathname, record.funcName or "", record.lineno),
+        context.trace_id,
+        context.span_id,
+        context.trace_flags,
     )
 
 
-def _message(record: logging.LogRecord) -> str:
+def _message(record: logging.LogRecord, attributes: dict[str, Any]) -> Any:
+    if isinstance(record.msg, Mapping) and not record.args and "event" in record.msg:  # structlog's, not yet rendered
+        attributes |= {key: value for key, value in record.msg.items() if key != "event" and not key.startswith("_")}
+        return record.msg["event"]
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001  # arguments that don't fit; `logging` reports that to the app itself

@@ -5,9 +5,11 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from types import FrameType
 from typing import Any
 
+import wrapt
 from opentelemetry.trace import get_current_span
 
 from instrumentation.capture.log_items import SEVERITY_TEXTS, exception_attributes, severity_number
@@ -19,18 +21,29 @@ _MOST_FRAMES = 40
 
 
 def capture_loguru(take: Take) -> str | None:
-    """What keeps it from being captured, or None."""
-    try:
-        from loguru import logger  # noqa: PLC0415  # optional
-    except ImportError:
-        return "not installed"
+    """When the app imports it; what keeps it from being captured, or None."""
+    return _when_imported("loguru", lambda loguru: _add_sink(loguru.logger, take))
 
+
+def capture_structlog(take: Take) -> str | None:
+    """When the app imports it; what keeps it from being captured, or None."""
+    return _when_imported("structlog", lambda structlog: _wrap_bound_loggers(structlog.BoundLoggerBase, take))
+
+
+def _when_imported(library: str, capture: Callable[[Any], None]) -> str | None:
+    # Not imported by us: an app that does not use it shall pay nothing for it.
+    if find_spec(library) is None:
+        return "not installed"
+    wrapt.register_post_import_hook(capture, library)
+    return None
+
+
+def _add_sink(logger: Any, take: Take) -> None:
     def sink(message: Any) -> None:
         if not _is_running(logging.Logger.handle.__code__):
             take(_loguru_item(message.record))
 
     logger.add(sink, level=0, format="{message}", catch=True)
-    return None
 
 
 def _loguru_item(record: Mapping[str, Any]) -> LogItem:
@@ -70,16 +83,10 @@ def _is_running(code: Any) -> bool:
     return False
 
 
-def capture_structlog(take: Take) -> str | None:
-    """What keeps it from being captured, or None."""
-    try:
-        import structlog  # noqa: PLC0415  # optional
-    except ImportError:
-        return "not installed"
-    base = structlog.BoundLoggerBase
+def _wrap_bound_loggers(base: Any, take: Take) -> None:
     original = base._proxy_to_logger  # noqa: SLF001  # documented for wrapper classes
     if hasattr(original, "__wrapped__"):
-        return None
+        return
 
     @functools.wraps(original)
     def proxy_to_logger(self: Any, method_name: str, event: str | None = None, *args: Any, **values: Any) -> Any:
@@ -87,8 +94,7 @@ def capture_structlog(take: Take) -> str | None:
             take(_structlog_item(self, method_name, event, args, values))
         return original(self, method_name, event, *args, **values)
 
-    base._proxy_to_logger = proxy_to_logger  # type: ignore[method-assign]  # noqa: SLF001
-    return None
+    base._proxy_to_logger = proxy_to_logger  # noqa: SLF001
 
 
 def _structlog_item(

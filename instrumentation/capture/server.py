@@ -40,6 +40,14 @@ class Exchange:
         self.body_bytes = 0
         self.user_agent = _header(scope, b"user-agent")
 
+    def sender(self) -> dict[str, str]:
+        known = {
+            "client.address": self.address,
+            "user_agent.original": self.user_agent,
+            "session.id": self.session,
+        }
+        return {key: value for key, value in known.items() if value}
+
 
 _exchange: ContextVar[Exchange | None] = ContextVar("forecourt_exchange", default=None)
 
@@ -47,10 +55,7 @@ _exchange: ContextVar[Exchange | None] = ContextVar("forecourt_exchange", defaul
 def current_sender() -> dict[str, Any]:
     """What is known of who sent the request that is being handled."""
     exchange = _exchange.get()
-    if exchange is None:
-        return {}
-    known = {"client.address": exchange.address, "session.id": exchange.session}
-    return {key: value for key, value in known.items() if value}
+    return exchange.sender() if exchange else {}
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
@@ -67,12 +72,7 @@ class ServerSpanProcessor(SpanProcessor):
         if exchange is None or exchange.span is not None:
             return
         exchange.span = span
-        if exchange.address:
-            span.set_attribute("client.address", exchange.address)
-        if exchange.user_agent:
-            span.set_attribute("user_agent.original", exchange.user_agent)
-        if exchange.session:
-            span.set_attribute("session.id", exchange.session)
+        span.set_attributes(exchange.sender())
 
 
 class ServerShim:

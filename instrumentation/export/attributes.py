@@ -24,6 +24,7 @@ class AttributeEncoder:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._memo: dict[tuple[bytes, str, type, Any], bytes] = {}
+        self._keys: dict[str, bytes] = {}
 
     def fields(self, tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
         """Each attribute as a field with this tag, to be joined into its message."""
@@ -48,8 +49,20 @@ class AttributeEncoder:
         self._memo[name] = field
 
     def _field(self, tag: bytes, key: str, value: Any) -> bytes:
-        encoded = KeyValue(key=self.text(key), value=any_value(self.value(value, key)))
-        return delimited(tag, encoded.SerializeToString())
+        if value.__class__ is str and key.__class__ is str:  # nearly all, and not worth message objects
+            redacted = utf8(self._redactor.value(key, value))
+            return delimited(tag, self._key(key) + delimited(b"\x12", delimited(b"\x0a", redacted)))
+        encoded = KeyValue(value=any_value(self.value(value, key))).SerializeToString()
+        return delimited(tag, self._key(key) + encoded)
+
+    def _key(self, key: str) -> bytes:
+        known = self._keys.get(key)
+        if known is None:
+            known = delimited(b"\x0a", self.utf8(str(key)))
+            if len(self._keys) >= _MEMO_ENTRIES:
+                self._keys.clear()
+            self._keys[key] = known
+        return known
 
     def messages(self, attributes: Mapping[str, Any]) -> list[KeyValue]:
         """As the generated classes, for messages that are rare."""
@@ -59,6 +72,9 @@ class AttributeEncoder:
 
     def text(self, text: str) -> str:
         return _encodable(self._redactor.text(text))
+
+    def utf8(self, text: str) -> bytes:
+        return utf8(self._redactor.text(text))
 
     def value(self, value: Any, key: str = "") -> Any:
         """What may leave of a value: turned into plain types first, since an object's text may hold anything."""
@@ -111,9 +127,12 @@ def _nested(value: Any) -> AnyValue:
 
 
 def _encodable(text: str) -> str:
-    """Lone surrogates, as from file names, have no UTF-8."""
+    return utf8(text).decode()
+
+
+def utf8(text: str) -> bytes:
+    """Lone surrogates, as from file names, have none and are escaped."""
     try:
-        text.encode()
+        return text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode()
-    return text
+        return text.encode("utf-8", "backslashreplace")

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from struct import Struct
 from typing import Any, NamedTuple
 
-from instrumentation.export.attributes import AttributeEncoder, any_value
+from opentelemetry._logs import LogRecord, SeverityNumber
+
+from instrumentation.export.attributes import AttributeEncoder, any_value, utf8
 from instrumentation.export.wire import delimited, varint
 
 _TIMES = Struct("<BQBQ")
-_FLAGS = Struct("<BI")
+_CONTEXT = Struct("<2s16s2s8sBI")
+"""Trace id, span id and flags."""
 _MEMO_ENTRIES = 1024
+_PLACE = ("code.file.path", "code.function.name", "code.line.number")
 
 
 class LogItem(NamedTuple):
@@ -36,39 +40,61 @@ class LogEncoder:
     def __init__(self, attributes: AttributeEncoder) -> None:
         self._attributes = attributes
         self._places: dict[tuple[str, str, int], bytes] = {}
+        self._severities: dict[tuple[Any, ...], bytes] = {}
 
     def encode(self, item: LogItem) -> bytes:
         """One record, as a field of its ScopeLogs. The numbers of fields and their types are logs.proto's."""
+        time, observed, body, attributes, place = item[1], item[2], item[5], item[6], item[7]
         fields = [
-            _TIMES.pack(0x09, item.time_unix_nano, 0x59, item.observed_time_unix_nano),
-            b"\x10" + varint(item.severity_number),
-            delimited(b"\x1a", item.severity_text.encode()),
-            self._body(item.body),
-            *self._attributes.fields(b"\x32", item.attributes),
+            _TIMES.pack(0x09, time, 0x59, observed),
+            self._severities.get(item[3:5]) or self._severity(item.severity_number, item.severity_text),
         ]
-        if item.place:
-            fields.append(self._places.get(item.place) or self._place(item.place))
+        if body.__class__ is str:
+            fields.append(delimited(b"\x2a", delimited(b"\x0a", self._attributes.utf8(body))))
+        elif body is not None:
+            fields.append(delimited(b"\x2a", any_value(self._attributes.value(body)).SerializeToString()))
+        if attributes:
+            fields += self._attributes.fields(b"\x32", attributes)
+        if place:
+            fields.append(self._places.get(place) or self._place(place))
         if item.trace_id:
-            fields += (
-                _FLAGS.pack(0x45, item.trace_flags),
-                b"\x4a\x10" + item.trace_id.to_bytes(16, "big"),
-                b"\x52\x08" + item.span_id.to_bytes(8, "big"),
+            fields.append(
+                _CONTEXT.pack(
+                    b"\x4a\x10",
+                    item.trace_id.to_bytes(16, "big"),
+                    b"\x52\x08",
+                    item.span_id.to_bytes(8, "big"),
+                    0x45,
+                    item.trace_flags,
+                )
             )
         if item.event_name:
             fields.append(delimited(b"\x62", item.event_name.encode()))
         return delimited(b"\x12", b"".join(fields))
 
-    def _body(self, body: Any) -> bytes:
-        if body.__class__ is str:
-            return delimited(b"\x2a", delimited(b"\x0a", self._attributes.text(body).encode()))
-        if body is None:
-            return b""
-        return delimited(b"\x2a", any_value(self._attributes.value(body)).SerializeToString())
+    def _severity(self, number: int, text: str) -> bytes:
+        encoded = b"\x10" + varint(number) + delimited(b"\x1a", utf8(text))
+        if len(self._severities) < _MEMO_ENTRIES:
+            self._severities[number, text] = encoded
+        return encoded
 
     def _place(self, place: tuple[str, str, int]) -> bytes:
-        names = ("code.file.path", "code.function.name", "code.line.number")
-        encoded = b"".join(self._attributes.fields(b"\x32", dict(zip(names, place, strict=True))))
+        encoded = b"".join(self._attributes.fields(b"\x32", dict(zip(_PLACE, place, strict=True))))
         if len(self._places) >= _MEMO_ENTRIES:
             self._places.clear()
         self._places[place] = encoded
         return encoded
+
+
+def as_record(item: LogItem) -> LogRecord:
+    """For providers that are not ours."""
+    place: dict[str, Any] = dict(zip(_PLACE, item.place or (), strict=False))
+    return LogRecord(
+        timestamp=item.time_unix_nano,
+        observed_timestamp=item.observed_time_unix_nano,
+        severity_number=SeverityNumber(item.severity_number),
+        severity_text=item.severity_text,
+        body=item.body,
+        attributes={**place, **item.attributes},
+        event_name=item.event_name or None,
+    )

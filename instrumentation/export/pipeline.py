@@ -27,7 +27,7 @@ _QUEUED_RECORDS = 20_000
 _QUEUED_CHARACTERS = 16 << 20
 """Of log bodies; with `_QUEUED_RECORDS` the bound on memory when the encoding thread gets no time."""
 _BATCH_RECORDS = 512
-_TURN_RECORDS = 8
+_TURN_RECORDS = 32
 """After so many the thread lets the others run: the GIL is handed over only every 5 ms otherwise."""
 _SHUTDOWN_SECONDS = 3.0
 

@@ -28,7 +28,7 @@ class SpanEncoder:
         """One span, as a field of its ScopeSpans. The numbers of fields and their types are trace.proto's."""
         context, parent = span.context, span.parent
         encode = self._attributes.fields
-        name = self._attributes.text(span.name).encode()
+        name = self._attributes.utf8(span.name)
         fields = [
             b"\x0a\x10" + context.trace_id.to_bytes(16, "big"),
             b"\x12\x08" + context.span_id.to_bytes(8, "big"),
