@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: help demo test lint unit bench clean
 
 help:
-	@echo "make demo    a collector, a small FastAPI app and some traffic, until Ctrl-C"
+	@echo "make demo    a collector, a FastAPI backend and some traffic, until Ctrl-C"
 	@echo "make test    linters, types and all tests"
 	@echo "make bench   the benchmarks, as ratios (takes minutes)"
 	@echo "make clean   remove the virtual environment and caches"
@@ -29,6 +29,7 @@ unit:
 bench:
 	@$(PYTHON) bootstrap.py dev
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/overhead.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info

@@ -227,10 +227,10 @@ def _reading_commands(logs: Path) -> list[str]:
     if shutil.which("jq") is None:
         return [
             f'tail -f {logs}/traces/*.jsonl | grep -o \'"name":"[^"]*"\'',
-            f'grep \'"severity":"ERROR"\' {logs}/logs/*.jsonl',
+            f'grep -o \'"event_name":"[^"]*"\' {logs}/logs/*.jsonl',
         ]
     return [
         f"tail -f {logs}/traces/*.jsonl | jq .name",
         f"jq -c 'select(.kind == \"SERVER\") | [.name, .duration_ms]' {logs}/traces/*.jsonl",
-        f"jq -r 'select(.severity_number >= 17) | .body' {logs}/logs/*.jsonl",
+        f"jq -c 'select(.event_name) | [.event_name, .attributes.\"event.outcome\"]' {logs}/logs/*.jsonl",
     ]
