@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import FastAPI
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import ASGIApp
@@ -62,6 +63,7 @@ class Instrumentation:
         )
         self._all_engines = False
         self._tap = LogTap(self._take_log)
+        self._count_losses()
         events.describe_with(hasher.user, current_sender, self._take_log)
         self._start()
 
@@ -74,6 +76,22 @@ class Instrumentation:
             self._part(library, lambda library=library: capture_client(library, *self._tracers_and_meters()))
         self._part("system", lambda: capture_system(self._providers.meters))
         self._capture_fossawork()
+
+    def _count_losses(self) -> None:
+        """What never reached the sidecar, for whoever does not read the log."""
+        meter, pipeline = self._providers.meters.get_meter("forecourt"), self.pipeline
+        meter.create_observable_counter(
+            "forecourt.export.dropped_records",
+            [lambda _: [Observation(pipeline.dropped)]],
+            "{record}",
+            "Spans and log records that found the queue full or could not be encoded.",
+        )
+        meter.create_observable_counter(
+            "forecourt.export.dropped_requests",
+            [lambda _: [Observation(getattr(pipeline.delivery, "dropped", 0))]],
+            "{request}",
+            "Requests that were refused for good, or given up for the bounds of the spool.",
+        )
 
     def _tracers_and_meters(self) -> tuple[Any, Any]:
         return self._providers.tracers, self._providers.meters

@@ -10,7 +10,7 @@ import inspect
 import logging
 import re
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -49,15 +49,24 @@ class Meaning:
         return f"{_PACKAGE}.{self.path.partition(':')[0]}"
 
 
-def _manual_sync(operation: Operation, arguments: Arguments, _result: Any) -> None:
-    """Returns None even on failure: the table of progress tells."""
-    progress: Any = getattr(sys.modules.get(f"{_PACKAGE}.routes.work_orders"), "scraping_progress", None) or {}
-    entry = progress.get(arguments.get("user_id")) or {}
-    status = str(entry.get("status", "")).lower()
-    if status in {"failed", "error"}:
-        operation.fail(str(entry.get("error") or entry.get("message") or status))
-    elif status in {"cancelled", "canceled"}:
-        operation.cancel()
+def _progress_of(*keys: str) -> Callable[[Operation, Arguments, Any], None]:
+    """Scrapes return None even on failure: the table of progress tells, under a key made of the arguments."""
+
+    def judge(operation: Operation, arguments: Arguments, _result: Any) -> None:
+        progress: Any = getattr(sys.modules.get(f"{_PACKAGE}.routes.work_orders"), "scraping_progress", None) or {}
+        given = defaultdict(str, {name: str(value) for name, value in arguments.items()})
+        entry: Any = next((progress[key] for name in keys if (key := name.format_map(given)) in progress), {})
+        status = str(entry.get("status", "")).lower()
+        if status in {"failed", "error"}:
+            operation.fail(str(entry.get("error") or entry.get("message") or status))
+        elif status in {"cancelled", "canceled"}:
+            operation.cancel()
+
+    return judge
+
+
+_sync = _progress_of("{user_id}")
+_dispensers = _progress_of("single_dispenser_{user_id}_{work_order_id}", "dispensers_{user_id}")
 
 
 def _sent(operation: Operation, _arguments: Arguments, result: Any) -> None:
@@ -83,25 +92,18 @@ def _visit(operation: Operation, arguments: Arguments, result: Any) -> None:
         operation.fail(f"{failed} of {len(dispensers)} dispensers failed")
 
 
+_MANUAL, _SCHEDULED = (("trigger", "manual"),), (("trigger", "schedule"),)
 MEANINGS = (
     Meaning("routes.auth:AuthenticationService.authenticate_with_workfossa", "auth.login", "login"),
     Meaning("middleware.auth_middleware:verify_token", "auth.token.rejected", "token"),
     Meaning("middleware.rate_limit:rate_limit_exceeded_handler", "rate_limit.exceeded", "limit"),
+    Meaning("routes.work_orders:perform_scrape", "work_order.sync", "operation", _MANUAL, _sync),
     Meaning(
-        "routes.work_orders:perform_scrape", "work_order.sync", "operation", (("trigger", "manual"),), _manual_sync
+        "services.scheduler_service:execute_work_order_scraping", "work_order.sync", "operation", _SCHEDULED, _sync
     ),
+    Meaning("routes.work_orders:perform_dispenser_scrape", "scrape.dispensers", "operation", _MANUAL, _dispensers),
     Meaning(
-        "routes.work_orders:perform_dispenser_scrape",
-        "scrape.dispensers",
-        "operation",
-        (("trigger", "manual"),),
-    ),
-    Meaning(
-        "services.scheduler_service:execute_work_order_scraping",
-        "work_order.sync",
-        "operation",
-        (("trigger", "schedule"),),
-        _manual_sync,
+        "routes.work_orders:perform_batch_dispenser_scrape", "scrape.dispensers", "operation", _MANUAL, _dispensers
     ),
     Meaning(
         "services.form_automation:FormAutomationService.process_visit", "form_automation.job", "operation", (), _visit
@@ -111,7 +113,7 @@ MEANINGS = (
         Meaning(f"services.{path}", "notification.sent", "operation", (("channel", channel),), _sent)
         for path, channel in (
             ("pushover_notification:PushoverNotificationService.send_notification", "pushover"),
-            ("email_notification:EmailNotificationService.send_automation_notification", "email"),
+            ("email_notification:EmailNotificationService._send_notification", "email"),
             ("desktop_notification:DesktopNotificationService.send_automation_notification", "desktop"),
         )
     ),
@@ -292,9 +294,11 @@ def listen_to_queues(meaning: Meaning, module: Any) -> None:
 
 def _bound(signature: inspect.Signature, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Arguments:
     try:
-        return signature.bind_partial(*arguments, **keywords).arguments
+        bound = signature.bind_partial(*arguments, **keywords)
     except TypeError:  # the call itself will say so
         return {}
+    bound.apply_defaults()
+    return bound.arguments
 
 
 def _about(arguments: Arguments) -> dict[str, Any]:

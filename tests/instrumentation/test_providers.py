@@ -148,6 +148,37 @@ def test_turned_off_altogether_it_does_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "ProxyTracerProvider\n"), done.stderr
 
 
+def test_what_is_left_at_the_end_is_sent_without_being_asked(tmp_path: Path) -> None:
+    """At exit, when nobody called `shutdown`."""
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        endpoint = sidecar.url("http")
+        done = _run(APP.replace("shutdown()", ""), tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+        assert done.returncode == 0, done.stderr
+        assert len(list(sidecar.records("traces"))) == 1
+        assert "process.memory.usage" in {point["name"] for point in sidecar.records("metrics")}
+
+
+def test_a_spool_that_cannot_be_written_costs_nothing_but_the_spool(tmp_path: Path) -> None:
+    """It is told, and what can be sent is."""
+    (tmp_path / "file").write_text("")
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sidecar.url("http"), "FORECOURT_SPOOL": str(tmp_path / "file" / "x")}
+        done = _run(APP, tmp_path, **settings)
+        assert done.returncode == 0, done.stderr
+        assert "can't be written, so what can't be sent waits in memory" in done.stderr
+        assert len(list(sidecar.records("traces"))) == 1
+
+
+def test_routes_named_as_exports_are_events(tmp_path: Path) -> None:
+    """Attachment or not."""
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sidecar.url("http"), "FORECOURT_EXPORTS": "/orders/{number}"}
+        done = _run(APP, tmp_path, **settings)
+        assert done.returncode == 0, done.stderr
+        names = [record.get("event_name") for record in sidecar.records("logs")]
+        assert names.count("fossa.data.export") == 1
+
+
 def test_parts_are_turned_off_by_name(tmp_path: Path) -> None:
     """What is off is told, and sends nothing."""
     with Sidecar(tmp_path / "sidecar") as sidecar:

@@ -7,11 +7,16 @@ import inspect
 import json
 import subprocess
 import sys
+import threading
+import types
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 
+from instrumentation import instrument
 from instrumentation.capture.fossawork import MEANINGS, Meaning, wrapped
 from instrumentation.testing import Telemetry
 from tests.conftest import ROOT
@@ -107,6 +112,63 @@ def test_a_wrapped_function_keeps_its_signature(telemetry: Telemetry) -> None:
     (span,) = telemetry.spans("fossa.work_order.sync")
     assert (span.attributes["trigger"], span.attributes["event.outcome"]) == ("manual", "success")
     assert "user-1" not in str(span)
+
+
+@pytest.mark.parametrize(
+    ("path", "progress", "outcome"),
+    [
+        ("perform_scrape", ("user-1", "completed"), "success"),
+        ("perform_scrape", ("user-1", "failed"), "failure"),
+        ("perform_scrape", ("user-1", "cancelled"), "cancelled"),
+        ("perform_scrape", ("user-2", "failed"), "success"),  # of another user
+        ("perform_dispenser_scrape", ("single_dispenser_user-1_W-7", "error"), "failure"),
+        ("perform_batch_dispenser_scrape", ("dispensers_user-1", "failed"), "failure"),
+        ("execute_work_order_scraping", ("user-1", "failed"), "failure"),
+    ],
+)
+def test_the_table_of_progress_tells_what_became_of_a_scrape(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch, path: str, progress: tuple[str, str], outcome: str
+) -> None:
+    """All of them return None, whatever happened."""
+    module = types.ModuleType("app.routes.work_orders")
+    key, status = progress
+    module.scraping_progress = {key: {"status": status, "error": "no answer"}}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app.routes.work_orders", module)
+
+    async def scrape(user_id: str, work_order_id: str = "W-7") -> None:
+        """Nothing to do."""
+
+    meaning = next(meaning for meaning in MEANINGS if meaning.path.endswith(f":{path}"))
+    asyncio.run(wrapped(meaning, scrape)("user-1"))
+    (span,) = telemetry.spans(f"fossa.{meaning.event}")
+    assert span.attributes["event.outcome"] == outcome
+    assert span.attributes.get("event.reason") == ("no answer" if outcome == "failure" else None)
+
+
+def test_runs_of_scheduled_jobs_are_events(telemetry: Telemetry) -> None:
+    """Those that ran, those that raised and those that were missed."""
+    instrument()
+    done = threading.Semaphore(0)
+
+    def failing() -> None:
+        raise ValueError("token=abcdefgh")
+
+    scheduler = BackgroundScheduler()
+    scheduler.start()
+    scheduler.add_listener(lambda _: done.release())
+    now = datetime.now(UTC)
+    scheduler.add_job(lambda: None, "date", run_date=now, id="good", misfire_grace_time=60)
+    scheduler.add_job(failing, "date", run_date=now, id="bad", misfire_grace_time=60)
+    scheduler.add_job(lambda: None, "date", run_date=now - timedelta(hours=1), id="late", misfire_grace_time=1)
+    for _ in range(200):
+        if len(telemetry.events("schedule.job")) == 3:
+            break
+        done.acquire(timeout=0.1)
+    scheduler.shutdown()
+    told = {event.attributes["job.id"]: event for event in telemetry.events("schedule.job")}
+    outcomes = {job: event.attributes["event.outcome"] for job, event in told.items()}
+    assert outcomes == {"good": "success", "bad": "failure", "late": "cancelled"}
+    assert told["bad"].attributes["event.reason"] == "token=[REDACTED]"
 
 
 def test_a_judge_that_fails_harms_neither_call_nor_span(telemetry: Telemetry) -> None:
