@@ -234,6 +234,7 @@ def _loggers() -> list[logging.Logger]:
 
 _lock = threading.RLock()
 _current: Instrumentation | None = None
+_ended = False
 
 
 def instrument(
@@ -285,6 +286,8 @@ def _prepare(given: Mapping[str, Any]) -> Instrumentation | None:
     global _current  # noqa: PLW0603  # there is one per process
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         logger.info("forecourt sends nothing: OTEL_SDK_DISABLED is true")
+    elif _ended:
+        logger.warning("forecourt was shut down in this process and can't be started again")
     elif _current is None:
         _show_own_lines()
         _current = Instrumentation(resolve(given, os.environ))
@@ -307,7 +310,7 @@ def current_pipeline() -> Pipeline:
     with _lock:
         current = _prepare({"spool": False}) if _current is None else _current
         if current is None:
-            message = "there is nothing to capture: OTEL_SDK_DISABLED is true"
+            message = "there is nothing to capture: OTEL_SDK_DISABLED is true, or shutdown() was called"
             raise RuntimeError(message)
         return current.pipeline
 
@@ -320,9 +323,10 @@ def flush(timeout_seconds: float = _SHUTDOWN_SECONDS) -> bool:
 
 def shutdown() -> None:
     """Send what is left, within 5 s, and stop; what can't be sent waits in the spool for the next process."""
-    global _current  # there is one per process
+    global _current, _ended  # noqa: PLW0603  # there is one per process
     with _lock:
         current, _current = _current, None
+        _ended = _ended or current is not None
     if current is None:
         return
     atexit.unregister(shutdown)

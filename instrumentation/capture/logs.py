@@ -27,6 +27,8 @@ class LogTap:
         self._take = take
         self._watches: dict[str, Watch] = {}
         self._original = logging.Logger.callHandlers
+        self._installed: object = None
+        self._taking = True
         self._busy = threading.local()
 
     def install(self) -> None:
@@ -37,10 +39,13 @@ class LogTap:
             self._tap(record)
             original(logger, record)
 
+        self._installed = call_handlers
         logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign,assignment]
 
     def remove(self) -> None:
-        logging.Logger.callHandlers = self._original  # type: ignore[method-assign]
+        self._taking = False
+        if logging.Logger.callHandlers is self._installed:  # somebody may have wrapped it since
+            logging.Logger.callHandlers = self._original  # type: ignore[method-assign]
 
     def watch(self, logger_name: str, watch: Watch) -> None:
         """Have `watch` called with each record of this logger and its message."""
@@ -48,7 +53,12 @@ class LogTap:
 
     def _tap(self, record: logging.LogRecord) -> None:
         # What taking a record logs itself would come here again.
-        if getattr(self._busy, "now", False) or record.threadName in OWN_THREADS or record.name.startswith(_EXPORT):
+        if (
+            not self._taking
+            or getattr(self._busy, "now", False)
+            or record.threadName in OWN_THREADS
+            or record.name.startswith(_EXPORT)
+        ):
             return
         self._busy.now = True
         try:

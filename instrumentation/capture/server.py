@@ -132,6 +132,7 @@ class ServerShim:
                 remember_span(error, exchange.span.get_span_context())
             raise
         finally:
+            del scope[_SEEN]
             _exchange.reset(own)
             detach(token)
 

@@ -33,6 +33,7 @@ class Delivery:
         self.refused = 0
         self._make_transport = make_transport
         self._spool, self._fallback = spool, fallback
+        self._spools = (spool, fallback)
         self._last_report = -_REPORT_SECONDS
         self._reported_away = False
         self._start_afresh()
@@ -57,7 +58,7 @@ class Delivery:
     @property
     def dropped(self) -> int:
         """Requests that were given up: refused for good, or over the spool's bounds."""
-        return self.refused + self._spool.dropped + self._fallback.dropped
+        return self.refused + sum(spool.dropped for spool in {id(s): s for s in self._spools}.values())
 
     def send(self, signal: Signal, body: bytes) -> None:
         """Return at once."""
@@ -90,8 +91,8 @@ class Delivery:
                     self._changed.wait_for(lambda: self._queue or self._stop_at, self._idle_seconds())
                 try:
                     self._work()
-                except Exception:  # whatever a disk or a server does, the thread goes on
-                    logger.exception("requests could not be sent")
+                except Exception as error:  # noqa: BLE001  # whatever a disk or a server does, the thread goes on
+                    self._report(f"requests could not be sent: {error!r}")
                     time.sleep(_FIRST_DELAY_SECONDS)
         self._transport.close()
 

@@ -60,6 +60,7 @@ class Pipeline:
         self._schema_url = schema_url
         self._redactor = redactor
         self._close_by: float | None = None
+        self._closed = False
         self._start_afresh()
         if hasattr(os, "register_at_fork"):
             child = weakref.WeakMethod(self._after_fork)
@@ -85,7 +86,7 @@ class Pipeline:
         self._start_afresh()
 
     def add_span(self, span: ReadableSpan) -> None:
-        if len(self._spans) >= _QUEUED_RECORDS:
+        if len(self._spans) >= _QUEUED_RECORDS or self._closed:
             self.dropped += 1
             return
         self._spans.append(span)
@@ -93,7 +94,7 @@ class Pipeline:
 
     def add_log(self, item: LogItem) -> None:
         size = len(item.body) if item.body.__class__ is str else 0
-        if len(self._logs) >= _QUEUED_RECORDS or self._characters + size > _QUEUED_CHARACTERS:
+        if len(self._logs) >= _QUEUED_RECORDS or self._characters + size > _QUEUED_CHARACTERS or self._closed:
             self.dropped += 1
             return
         self._characters += size
@@ -174,6 +175,7 @@ class Pipeline:
     def shutdown(self, timeout_seconds: float = _SHUTDOWN_SECONDS) -> None:
         deadline = time.monotonic() + timeout_seconds
         self._encode_all()
+        self._closed = True
         self.delivery.shutdown(max(0.1, deadline - time.monotonic()))
 
 

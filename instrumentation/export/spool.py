@@ -100,7 +100,7 @@ class FolderSpool:
         self._own.rmdir()
 
     def add(self, waiting: Waiting) -> None:
-        self._own.mkdir(mode=0o700, exist_ok=True)
+        self._own.mkdir(mode=0o700, exist_ok=True, parents=True)  # somebody may have cleaned up
         path = self._own / f"{waiting.time_unix_nano:020}-{next(self._number):08}.{waiting.signal}"
         unfinished = path.with_suffix(".tmp")
         try:

@@ -179,6 +179,23 @@ def test_routes_named_as_exports_are_events(tmp_path: Path) -> None:
         assert names.count("fossa.data.export") == 1
 
 
+def test_after_shutdown_nothing_is_taken_and_nothing_raises(tmp_path: Path) -> None:
+    """Requests are answered, loggers log, and a second start is refused with a line."""
+    again = """
+from instrumentation import event, track
+assert TestClient(app).get("/orders/8").status_code == 200
+with track("late"):
+    event("late")
+instrument(app)
+shutdown()
+"""
+    with Sidecar(tmp_path / "sidecar") as sidecar:
+        done = _run(APP + again, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"))
+        assert done.returncode == 0, done.stderr
+        assert "can't be started again" in done.stderr
+        assert len(list(sidecar.records("traces"))) == 1
+
+
 def test_parts_are_turned_off_by_name(tmp_path: Path) -> None:
     """What is off is told, and sends nothing."""
     with Sidecar(tmp_path / "sidecar") as sidecar:

@@ -88,7 +88,8 @@ def old_fastapi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which FastAPI is one from before its own telemetry."""
     folder = tmp_path_factory.mktemp("old")
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *OLD_FASTAPI]
-    subprocess.run(install, check=True)
+    if subprocess.run(install, check=False).returncode:
+        pytest.skip(f"{' and '.join(OLD_FASTAPI)} can't be installed here")
     return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
