@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -17,6 +19,8 @@ from instrumentation.export.delivery import Delivery
 from instrumentation.export.spool import FolderSpool, MemorySpool, Waiting
 from instrumentation.export.transport import GrpcTransport, HttpTransport, Outcome, Signal, Target
 from tests.support import receivers
+from tests.support.otlp import span_id, trace_request
+from tests.support.sidecar import Sidecar
 
 
 class Receiver:
@@ -181,3 +185,31 @@ def test_grpc_without_a_server_is_tried_again() -> None:
     outcome = transport.send("traces", b"", 2.0)
     assert (outcome.kind, "UNAVAILABLE" in outcome.detail) == ("later", True)
     transport.close()
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_sidecar_behind_tls_with_a_client_certificate(tmp_path: Path, protocol: Any) -> None:
+    """As OTEL_EXPORTER_OTLP_CERTIFICATE and its sisters say; without them it is tried again, and said why."""
+    authority = trustme.CA()
+    server, client = authority.issue_cert("localhost", "127.0.0.1"), authority.issue_cert("client@example.test")
+    server.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    server.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    client.private_key_pem.write_to_path(str(tmp_path / "client-key.pem"))
+    client.cert_chain_pems[0].write_to_path(str(tmp_path / "client.pem"))
+    tls = {"tls": {"cert_file": "cert.pem", "key_file": "key.pem", "client_ca_file": "ca.pem"}}
+    make = GrpcTransport if protocol == "grpc" else HttpTransport
+    with Sidecar(tmp_path, {"receivers": {"otlp": {"protocols": {"grpc": tls, "http": tls}}}}) as sidecar:
+        host = sidecar.endpoints["grpc" if protocol == "grpc" else "http"]
+        url = f"https://{host}{'' if protocol == 'grpc' else '/v1/traces'}"
+        files = {name: str(tmp_path / path) for name, path in _TLS_FILES.items()}
+        trusted = make({"traces": Target(url, protocol, **files)})  # type: ignore[arg-type]
+        assert trusted.send("traces", trace_request([1]), 5.0) == Outcome("delivered")
+        trusted.close()
+        stranger = make({"traces": Target(url, protocol, ca_file=str(tmp_path / "ca.pem"))})
+        assert stranger.send("traces", trace_request([2]), 2.0).kind == "later"
+        stranger.close()
+        assert [span["span_id"] for span in sidecar.records("traces")] == [span_id(1)]
+
+
+_TLS_FILES = {"ca_file": "ca.pem", "certificate_file": "client.pem", "key_file": "client-key.pem"}

@@ -53,8 +53,9 @@ def test_over_the_bound_the_oldest_goes_first_and_is_counted(tmp_path: Path, kin
 def test_what_is_too_old_is_given_up(tmp_path: Path) -> None:
     """A day, by default, is the longest that anything waits."""
     spool = _folder(tmp_path, age=60.0)
-    spool.add(Waiting(NOW - 120 * 10**9, "logs", b"old"))
-    spool.add(Waiting(NOW, "logs", b"new"))
+    now = time.time_ns()
+    spool.add(Waiting(now - 120 * 10**9, "logs", b"old"))
+    spool.add(Waiting(now, "logs", b"new"))
     assert (_drain(spool), spool.dropped) == ([b"new"], 1)
 
 
