@@ -10,12 +10,14 @@ from sqlalchemy import ForeignKey, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
 
+POOL_CONNECTIONS = 10
+
 engine = create_engine(
     f"sqlite:///{os.environ.get('FOSSAWORK_DATABASE', 'fossawork_v2.db')}",
     connect_args={"check_same_thread": False, "timeout": 30},
     poolclass=QueuePool,
-    pool_size=5,
-    max_overflow=5,
+    pool_size=POOL_CONNECTIONS // 2,
+    max_overflow=POOL_CONNECTIONS // 2,
     pool_timeout=3,
 )
 sessions = sessionmaker(engine, expire_on_commit=True)

@@ -3,13 +3,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from sqlalchemy import select, text
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
 
-from app.database import Database, WorkOrder, engine
+from app.database import POOL_CONNECTIONS, Database, WorkOrder, engine
 from app.faults import faults, leaked
 
 logger = logging.getLogger(__name__)
@@ -25,17 +27,19 @@ def work_orders(request: Request, db: Database) -> list[dict[str, Any]]:
     if faults.slow_query:
         db.execute(text("SELECT sleep(1.0) FROM work_orders LIMIT 1"))
     if faults.memory_growth:
-        leaked.append(bytes(1 << 20))
+        leaked.append(b"x" * (8 << 20))
     if faults.pool_exhaustion:
-        _keep_a_connection()
+        _keep_all_connections()
     rows = db.scalars(select(WorkOrder).where(WorkOrder.user_id == user))
     return [{"id": row.id, "store": row.store} for row in rows]
 
 
-def _keep_a_connection() -> None:
-    connection = engine.connect()
-    connection.execute(text("SELECT 1"))
-    timer = threading.Timer(4.0, connection.close)
+def _keep_all_connections() -> None:
+    kept = []
+    with suppress(SQLAlchemyTimeoutError):
+        while engine.pool.checkedout() < POOL_CONNECTIONS:
+            kept.append(engine.connect())
+    timer = threading.Timer(2.0, lambda: [connection.close() for connection in kept])
     timer.daemon = True
     timer.start()
 
