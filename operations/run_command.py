@@ -12,10 +12,10 @@ _FACTORY = "--factory"
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
-    options_metavar="[UVICORN OPTIONS]",
+    options_metavar="",
 )
 @click.argument("app")
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[UVICORN OPTIONS]")
 def run(app: str, options: tuple[str, ...]) -> None:
     """Start APP, written module:attribute, under uvicorn and send its telemetry to the sidecar.
 
@@ -25,7 +25,7 @@ def run(app: str, options: tuple[str, ...]) -> None:
     Example: OTEL_SERVICE_NAME=backend forecourt run app.main:app --port 8000
     """
     if ":" not in app:
-        raise click.UsageError(f"{app!r} names no app. Write module:attribute, for example app.main:app")
+        raise click.UsageError(f"{app!r} names no app. Write it first, as module:attribute: app.main:app --port 8000")
     os.environ["FORECOURT_APP"] = app
     if _FACTORY in options:
         os.environ["FORECOURT_APP_FACTORY"] = "true"
