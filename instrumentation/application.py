@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,7 +61,6 @@ class Instrumentation:
         self._database = DatabaseCapture(
             self._providers.tracers, self._providers.meters, settings.slow_statement_seconds
         )
-        self._all_engines = False
         self._tap = LogTap(self._take_log)
         self._count_losses()
         events.describe_with(hasher.user, current_sender, self._take_log)
@@ -142,16 +141,14 @@ class Instrumentation:
         self._fossawork = FossaWork()
         self._fossawork.install()
 
-    def add(self, app: Any, engines: Iterable[Any]) -> None:
+    def add(self, app: Any, engines: Sequence[Any]) -> None:
         """An app and engines, at any time; what is there already stays as it is."""
         if app is not None and not is_captured(app):
             self._part("server", lambda: self._capture_server(app))
-        engines = list(engines)
-        if engines or not self._all_engines:
-            self._all_engines = self._all_engines or not engines
+        if self._database.wants(engines):
             self._part("sqlalchemy", lambda: self._capture_database(engines))
 
-    def _capture_database(self, engines: Iterable[Any]) -> str | None:
+    def _capture_database(self, engines: Sequence[Any]) -> str | None:
         try:
             self._database.install(engines)
         except ImportError:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -34,6 +34,8 @@ class DatabaseCapture:
         self._statements = Statements()
         self._pools: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
         """The pool of each engine, and its name."""
+        self._listening: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._all = False
         self._engines: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
         meter = meters.get_meter(_SCOPE)
         self._duration = meter.create_histogram("db.client.operation.duration", "s", "How long queries took.")
@@ -47,13 +49,23 @@ class DatabaseCapture:
             "db.client.connection.max", [self._limits], "{connection}", "The most connections that the pool allows."
         )
 
-    def install(self, engines: Iterable[Any]) -> None:
+    def wants(self, engines: Sequence[Any]) -> bool:
+        """Whether `install` would change anything: listening twice would make two spans of a query."""
+        named = [getattr(engine, "sync_engine", engine) for engine in engines]
+        return not self._all and (
+            any(engine not in self._listening for engine in named) or not (named or self._listening)
+        )
+
+    def install(self, engines: Sequence[Any]) -> None:
         """For these engines, sync or async, or for all if there are none."""
         from sqlalchemy import event  # noqa: PLC0415  # optional
         from sqlalchemy.engine import Engine  # noqa: PLC0415  # optional
 
         named = [getattr(engine, "sync_engine", engine) for engine in engines]
-        for target in named or [Engine]:
+        named = [engine for engine in named if engine not in self._listening]
+        self._all = not engines
+        self._listening.update(named)
+        for target in named if engines else [Engine]:
             event.listen(target, "before_cursor_execute", self._before)
             event.listen(target, "after_cursor_execute", self._after)
             event.listen(target, "handle_error", self._failed)

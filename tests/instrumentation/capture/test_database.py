@@ -4,8 +4,10 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from opentelemetry.sdk.trace import Tracer
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -93,6 +95,20 @@ def test_a_pool_that_is_replaced_is_watched_too(telemetry: Telemetry, engine: En
         if point.attributes["db.client.connection.pool.name"] == f"{tmp_path.name}.db"
     ]
     assert limits == [2]  # and the old one is not counted any more
+
+
+def test_asking_twice_makes_one_span_a_statement(telemetry: Telemetry, engine: Engine) -> None:
+    """By name, for all, and by name again."""
+    instrument(engine=engine)
+    instrument()
+    instrument(engine=[engine, engine])
+    started = []
+    with mock.patch.object(Tracer, "start_span", autospec=True, side_effect=Tracer.start_span) as start_span:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        started = [call.args[1] for call in start_span.call_args_list]
+    assert started == ["SELECT"]
+    assert len(telemetry.spans("SELECT")) == 1
 
 
 def test_asynchronous_engines_and_sessions(telemetry: Telemetry, tmp_path: Path) -> None:
