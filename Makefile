@@ -24,7 +24,7 @@ lint:
 
 unit:
 	@$(PYTHON) bootstrap.py dev
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --cov --cov-report=term
 
 bench:
 	@$(PYTHON) bootstrap.py dev
