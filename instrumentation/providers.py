@@ -14,14 +14,14 @@ from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import TracerProvider as ApiTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from instrumentation.export.delivery import Delivery
-from instrumentation.export.metric_export import PipelineMetricExporter
+from instrumentation.export.metric_export import ForkingMetricReader, PipelineMetricExporter
 from instrumentation.export.pipeline import Pipeline, PipelineLogProcessor, PipelineSpanProcessor
 from instrumentation.export.spool import FolderSpool, MemorySpool, Spool
 from instrumentation.export.transport import GrpcTransport, HttpTransport, Outcome, Signal, Target, Transport
@@ -108,7 +108,7 @@ def _is_deferred(provider: Any) -> bool:
 
 
 def _reader(settings: Settings, pipeline: Pipeline) -> MetricReader:
-    return PeriodicExportingMetricReader(
+    return ForkingMetricReader(
         PipelineMetricExporter(pipeline), export_interval_millis=settings.metric_interval_seconds * 1000
     )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +9,12 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.sdk.metrics import Histogram
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 
 from instrumentation.export.pipeline import Pipeline
@@ -49,3 +56,18 @@ class PipelineMetricExporter(MetricExporter):
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         """The pipeline is shut down by its owner, after the last data points came."""
+
+
+class ForkingMetricReader(PeriodicExportingMetricReader):
+    """A fork waits until no collection is under way: the SDK's locks would stay locked in the child for ever."""
+
+    def __init__(self, exporter: MetricExporter, *, export_interval_millis: float) -> None:
+        self._collecting = threading.RLock()
+        if hasattr(os, "register_at_fork"):
+            release = self._collecting.release
+            os.register_at_fork(before=self._collecting.acquire, after_in_parent=release, after_in_child=release)
+        super().__init__(exporter, export_interval_millis=export_interval_millis)
+
+    def collect(self, timeout_millis: float = 10_000) -> None:  # type: ignore[misc]  # final, but there is no other place
+        with self._collecting:
+            super().collect(timeout_millis)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.conftest import ROOT
 from tests.support.sidecar import Sidecar
@@ -213,3 +216,47 @@ def test_an_app_that_is_none_is_told_and_goes_on(tmp_path: Path) -> None:
     done = _run(code, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (0, "on\n")
     assert "server (object is no FastAPI app)" in done.stderr
+
+
+FORK = """
+import os, signal, threading, time
+from fastapi import FastAPI
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
+from instrumentation import instrument
+
+collecting, collect = threading.Event(), MetricReaderStorage.collect
+
+def slow(self):
+    with self._lock:  # as it is for a moment in each collection
+        collecting.set()
+        time.sleep(0.5)
+        return collect(self)
+
+MetricReaderStorage.collect = slow
+instrument(FastAPI())
+collecting.wait(20)
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    metrics.get_meter("app").create_counter("orders").add(1)
+    os._exit(0)
+print("child ended with", os.waitpid(child, 0)[1])
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_in_the_middle_of_a_collection_leaves_the_child_able_to_measure(tmp_path: Path) -> None:
+    """gunicorn --preload forks whenever it likes; a lock that is held then would never be let go."""
+    (tmp_path / "app.py").write_text(FORK)
+    environment = {**os.environ, "OTEL_METRIC_EXPORT_INTERVAL": "100", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", tmp_path / "app.py"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "child ended with 0\n"
