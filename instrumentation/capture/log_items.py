@@ -33,10 +33,12 @@ def log_item(record: logging.LogRecord) -> LogItem:
     body: Any = record.msg
     if record.args or body.__class__ is not str:
         body = _message(record, attributes)
-    context = get_current_span().get_span_context()
+    current = get_current_span()
+    context = current.get_span_context()
     if record.exc_info and record.exc_info[1]:
         attributes |= exception_attributes(record.exc_info[1])
-        context = context if context.is_valid else span_of(record.exc_info[1]) or context
+        if not current.is_recording():  # over, or of the request before on the same connection
+            context = span_of(record.exc_info[1]) or context
     if record.stack_info:
         attributes["code.stacktrace"] = record.stack_info
     return LogItem(

@@ -14,6 +14,7 @@ from loguru import logger as loguru_logger
 from opentelemetry import trace
 
 from instrumentation.capture.log_items import severity_number
+from instrumentation.capture.span_of_exception import remember_span
 from instrumentation.testing import Telemetry
 
 
@@ -106,6 +107,22 @@ def test_an_object_that_hides_a_secret_in_its_text_is_redacted(telemetry: Teleme
     )
     (taken,) = telemetry.logs("test.logs")
     assert "abcdefgh" not in str(taken)
+
+
+def test_an_exception_belongs_to_its_request_though_another_span_that_is_over_is_current(
+    telemetry: Telemetry, log: logging.Logger
+) -> None:
+    """uvicorn logs it in the context of the request before it on the same connection."""
+    tracer = trace.get_tracer("app")
+    with tracer.start_as_current_span("the request before") as before:
+        pass
+    with tracer.start_as_current_span("the request that fails") as failing:
+        error = RuntimeError("broken")
+        remember_span(error, failing.get_span_context())
+    with trace.use_span(before):
+        log.error("Exception in ASGI application", exc_info=error)
+    (taken,) = telemetry.logs("test.logs")
+    assert taken.trace_id == f"{failing.get_span_context().trace_id:032x}"
 
 
 def test_loguru_is_taken_once_in_whichever_direction_it_is_bridged(telemetry: Telemetry, log: logging.Logger) -> None:
