@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +17,9 @@ os.environ.update(
     OTEL_METRIC_EXPORT_INTERVAL="3600000",
     XDG_STATE_HOME=tempfile.mkdtemp(),
 )
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell leaves it for what runs in its background: the programs that tests start would ignore Ctrl-C too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
