@@ -3,7 +3,7 @@
 from storage.lock import FolderInUseError
 from storage.manifest import StoreFormatError
 from storage.state import State, StateError
-from storage.store import Store, StoreError, StoreStatistics
+from storage.store import Store, Stored, StoreError, StoreStatistics
 
 __all__ = [
     "FolderInUseError",
@@ -13,4 +13,5 @@ __all__ = [
     "StoreError",
     "StoreFormatError",
     "StoreStatistics",
+    "Stored",
 ]

@@ -71,6 +71,11 @@ class Manifest:
         with self._lock:
             self._entries[_key(segment)] = summary
 
+    def discard(self, segment: Path) -> None:
+        """Forget a segment that is not as it was; it is read again."""
+        with self._lock:
+            self._entries.pop(_key(segment), None)
+
     def get(self, segment: Path) -> SegmentSummary | None:
         with self._lock:
             return self._entries.get(_key(segment))

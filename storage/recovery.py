@@ -27,11 +27,16 @@ def recover_tail(segment: Path, torn_folder: Path) -> TornTail | None:
 
     What is cut was never acknowledged; it is kept aside in `torn_folder`, durable before the cut.
     """
-    with segment.open("r+b") as file:
+    with segment.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         good = _end_of_last_line(file.fileno(), size)
-        if good == size:
-            return None
+    return None if good == size else cut_tail(segment, good, torn_folder)
+
+
+def cut_tail(segment: Path, good: int, torn_folder: Path) -> TornTail:
+    """Cut `segment` back to `good` bytes and keep the rest aside, durable before the cut; raise OSError."""
+    with segment.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
         kept_in = torn_folder / f"{segment.parent.name}-{segment.name}-{good}.part"
         file.seek(good)
         with kept_in.open("wb") as aside:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psutil
@@ -25,6 +27,28 @@ MIGRATIONS = (
         endpoints TEXT NOT NULL,
         started_unix_nano INTEGER NOT NULL,
         stopped_unix_nano INTEGER
+    ) STRICT
+    """,
+    """
+    CREATE TABLE segment_bytes (
+        stream TEXT NOT NULL,
+        segment TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        PRIMARY KEY (stream, segment)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE checkpoint (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        saved_unix_nano INTEGER NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE evaluations (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        time_unix_nano INTEGER NOT NULL,
+        content TEXT NOT NULL
     ) STRICT
     """,
 )
@@ -46,6 +70,24 @@ class CollectorRow:
     stopped_unix_nano: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What judging goes on from after a restart."""
+
+    saved_unix_nano: int
+    content: bytes
+    segment_bytes: Mapping[str, Mapping[str, int]]
+    """Of received streams up to where they are judged, of derived ones up to where they follow from that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """All evaluations of one tick, as JSON values."""
+
+    time_unix_nano: int
+    evaluations: list[dict[str, Any]]
+
+
 class State:
     """One connection; used by the thread that opened it."""
 
@@ -56,7 +98,9 @@ class State:
     def open(cls, path: Path) -> State:
         """Make or migrate the database, readable by its owner only; raise StateError."""
         refuse_network_drive(path.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            # Never opened apart from SQLite once it exists: closing it would drop the locks of this whole process.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -90,8 +134,58 @@ class State:
         pid, version, endpoints, started, stopped = found
         return CollectorRow(pid, version, orjson.loads(endpoints), started, stopped)
 
+    def save_checkpoint(
+        self,
+        saved_unix_nano: int,
+        content: bytes,
+        changed_bytes: Iterable[tuple[str, str, int]],
+        evaluations: Published | None,
+    ) -> None:
+        """In one transaction; `changed_bytes` are stream, segment and bytes of what changed since the last one."""
+        with _transaction(self._connection) as connection:
+            connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", (saved_unix_nano, content))
+            connection.executemany("INSERT OR REPLACE INTO segment_bytes VALUES (?, ?, ?)", changed_bytes)
+            if evaluations is not None:
+                told = orjson.dumps(evaluations.evaluations).decode()
+                row = (evaluations.time_unix_nano, told)
+                connection.execute("INSERT OR REPLACE INTO evaluations VALUES (1, ?, ?)", row)
+
+    def forget_segments(self, gone: Iterable[tuple[str, str]]) -> None:
+        """Streams and segments that are no more."""
+        with _transaction(self._connection) as connection:
+            connection.executemany("DELETE FROM segment_bytes WHERE stream = ? AND segment = ?", gone)
+
+    def checkpoint(self) -> Checkpoint | None:
+        found = self._connection.execute("SELECT saved_unix_nano, content FROM checkpoint").fetchone()
+        if found is None:
+            return None
+        lengths: dict[str, dict[str, int]] = {}
+        for stream, segment, length in self._connection.execute("SELECT stream, segment, bytes FROM segment_bytes"):
+            lengths.setdefault(stream, {})[segment] = length
+        return Checkpoint(found[0], found[1], lengths)
+
+    def published(self) -> Published | None:
+        """The evaluations of the last tick; None before the first."""
+        found = self._connection.execute("SELECT time_unix_nano, content FROM evaluations").fetchone()
+        return None if found is None else Published(found[0], orjson.loads(found[1]))
+
     def close(self) -> None:
         self._connection.close()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Raise StateError, with nothing changed, when the database refuses."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StateError(f"state.db: {error}") from error
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from storage.lock import FolderInUseError, FolderLock
 from storage.manifest import Manifest, summarize
 from storage.names import OWN_FOLDER, segments, stream_folders
-from storage.recovery import TornTail, recover_tail
-from storage.stream_writer import StreamWriter
+from storage.recovery import TornTail, cut_tail, recover_tail
+from storage.stream_writer import Place, StreamWriter
 
 _log = logging.getLogger(__name__)
 
@@ -28,14 +28,29 @@ _HOUR_CHECK_SECONDS = 30.0
 """How late an idle stream's segment is closed after its hour."""
 
 
+Lengths = Mapping[str, Mapping[str, int]]
+"""Bytes of each segment, by stream."""
+
+
 class StoreError(Exception):
     """The batch is not on disk and may be sent again: the disk is full, failing, or the store is stopping."""
+
+
+class Stored(NamedTuple):
+    """Lines that are on disk now: from `start` to `end` of a segment, in bytes; `tag` is what came with them."""
+
+    stream: str
+    segment: str
+    start: int
+    end: int
+    tag: Any
 
 
 class _Append(NamedTuple):
     stream: str
     lines: bytes
     times_unix_nano: Sequence[int]
+    tag: Any
     done: Future[None]
 
 
@@ -72,12 +87,15 @@ class Store:
         durability: str = "synced",
         clock: Callable[[], int] = time.time_ns,
         on_commit: Callable[[float], None] = lambda _seconds: None,
+        on_stored: Callable[[Stored], None] = lambda _stored: None,
     ) -> None:
+        """`on_stored` is called by the writing thread, in the order in which lines come into each stream."""
         self._folder = folder
         self._own_folder = folder / OWN_FOLDER
         self._synced = durability == "synced"
         self._clock = clock
         self._on_commit = on_commit
+        self._on_stored = on_stored
         self._lock = FolderLock(self._own_folder / "lock")
         self._manifest = Manifest(self._own_folder / "manifest.json", {})
         self._writers: dict[str, StreamWriter] = {}
@@ -91,16 +109,18 @@ class Store:
             threading.Thread(target=self._list_old_segments, name="store-manifest", daemon=True),
         )
 
-    def open(self) -> None:
-        """Own the folder, mend what a crash left, start.
+    def open(self, lengths: Callable[[], Lengths] = dict) -> None:
+        """Own the folder, mend what a crash left, cut the streams of `lengths` back to them, start.
 
-        Raise FolderInUseError, StoreFormatError, or OSError.
+        `lengths` is asked once the folder is owned: of each stream the segments and their bytes; a segment that is not
+        named is cut whole. Raise FolderInUseError, StoreFormatError, or OSError; what `lengths` raises goes through.
         """
         (self._own_folder / "torn").mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
         try:
             self._manifest = Manifest.load(self._own_folder / "manifest.json")
             self._recover()
+            self._cut_back(lengths())
         except BaseException:
             self._lock.release()
             raise
@@ -108,7 +128,7 @@ class Store:
         for thread in self._threads:
             thread.start()
 
-    def append(self, stream: str, lines: bytes, times_unix_nano: Sequence[int]) -> Future[None]:
+    def append(self, stream: str, lines: bytes, times_unix_nano: Sequence[int], tag: Any = None) -> Future[None]:
         """Queue whole lines; the future is done when they are on disk and fails with StoreError."""
         done: Future[None] = Future()
         done.set_running_or_notify_cancel()  # a caller that gives up can't take back what is being written
@@ -116,7 +136,7 @@ class Store:
             if self._closing:
                 done.set_exception(StoreError("the store is stopping"))
                 return done
-            self._pending.append(_Append(stream, lines, times_unix_nano, done))
+            self._pending.append(_Append(stream, lines, times_unix_nano, tag, done))
             self._queue_bytes += len(lines)
             self._changed.notify()
         return done
@@ -158,6 +178,19 @@ class Store:
                 if torn is not None:
                     self._tally.torn.append(torn)
                     _log.warning("%s: %d bytes of a torn tail moved to %s", path, torn.bytes, torn.kept_in)
+
+    def _cut_back(self, lengths: Lengths) -> None:
+        """What came after the last checkpoint is derived again."""
+        for stream, known in lengths.items():
+            for name, path in segments(self._folder / stream):
+                length = known.get(str(name), 0)
+                if name.compressed or path.stat().st_size <= length:
+                    continue
+                cut = cut_tail(path, length, self._own_folder / "torn")
+                self._manifest.discard(path)
+                if not length:
+                    path.unlink()
+                _log.info("%s: %d bytes since the last checkpoint moved to %s", path, cut.bytes, cut.kept_in)
 
     def _list_old_segments(self) -> None:
         """Read what the last run left unlisted; nobody waits for it."""
@@ -211,7 +244,7 @@ class Store:
             lines = b"".join(request.lines for request in requests)
             times = [time for request in requests for time in request.times_unix_nano]
             self._lock.renew()
-            self._writer(stream).commit(lines, times)
+            place = self._writer(stream).commit(lines, times)
         except Exception as error:  # noqa: BLE001  # the clients must hear of it and the thread must live
             self._tally.write_failures += 1
             self._tally.failures[stream] = str(error)
@@ -219,7 +252,15 @@ class Store:
             return StoreError(f"{stream}: {error}")
         self._tally.failures.pop(stream, None)
         self._on_commit(time.perf_counter() - started)
+        self._tell(requests, place)
         return None
+
+    def _tell(self, requests: list[_Append], place: Place) -> None:
+        start = place.start
+        for request in requests:
+            end = start + len(request.lines)
+            self._on_stored(Stored(request.stream, place.segment, start, end, request.tag))
+            start = end
 
     def _writer(self, stream: str) -> StreamWriter:
         if stream not in self._writers:

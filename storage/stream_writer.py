@@ -6,6 +6,7 @@ import errno
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from storage.manifest import Manifest, SegmentSummary
 from storage.names import SegmentName, hour_of, segments
@@ -15,6 +16,13 @@ _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 """How often a group is written again because its file was deleted or replaced under the writer."""
+
+
+class Place(NamedTuple):
+    """The name of a segment and an offset in it, in bytes."""
+
+    segment: str
+    start: int
 
 
 class StreamWriter:
@@ -42,10 +50,11 @@ class StreamWriter:
     def segment_bytes(self) -> int:
         return self._segment.length if self._segment else 0
 
-    def commit(self, lines: bytes, times_unix_nano: Sequence[int]) -> None:
-        """Return when the lines are in the current segment, on disk if `synced`."""
+    def commit(self, lines: bytes, times_unix_nano: Sequence[int]) -> Place:
+        """Where the lines are, in the current segment, on disk if `synced`."""
         for _ in range(_ATTEMPTS):
             segment = self._current()
+            place = Place(str(segment.name), segment.length)
             try:
                 kept = segment.append(lines, times_unix_nano, synced=self._synced)
             finally:
@@ -55,7 +64,7 @@ class StreamWriter:
                 self._last = segment.name
                 self.written_bytes += len(lines)
                 self.written_records += len(times_unix_nano)
-                return
+                return place
             _log.warning("%s was deleted or replaced while open; its last group is written again", segment.path)
         raise OSError(errno.ESTALE, "the segment was deleted or replaced at each attempt", str(self._folder))
 

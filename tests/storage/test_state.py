@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ import psutil
 import pytest
 
 from storage.state import MIGRATIONS, CollectorRow, State, StateError
+from tests.conftest import ROOT
 
 ROW = CollectorRow(4711, "0.1.0", {"grpc": "127.0.0.1:4317"}, 1, None)
 
@@ -101,3 +104,20 @@ def test_a_network_drive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         f"{folder}: is on a network drive ({fstype}), where SQLite's WAL mode loses data. Point "
         "exporters.jsonl.path at a folder on a local disk."
     )
+
+
+def test_what_one_process_reads_never_harms_what_another_has_open(tmp_path: Path) -> None:
+    """SQLite's locks are the process's: opening the file beside it would drop them, and the log with it."""
+    path = tmp_path / "state.db"
+    first, second = State.open(path), State.open(path)
+    code = f"from pathlib import Path; from storage import State; print(State.open(Path({str(path)!r})).checkpoint())"
+
+    def read_elsewhere() -> str:
+        return subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True).stdout
+
+    assert read_elsewhere() == "None\n"
+    second.save_checkpoint(1, b"content", [("traces", "2026-11-23T10.jsonl", 7)], None)
+    found = first.checkpoint()
+    assert read_elsewhere() == f"{found}\n"
+    for state in (first, second):
+        state.close()

@@ -1,0 +1,81 @@
+"""Reading segments: whole records from an offset on, of several streams in the order of their arrival."""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from storage.names import SegmentName, segments
+
+
+class StoredRecord(NamedTuple):
+    """A line of a segment; `end` is the offset behind it in the uncompressed file, in bytes."""
+
+    stream: str
+    segment: str
+    end: int
+    record: Mapping[str, Any]
+
+    @property
+    def received_unix_nano(self) -> int:
+        return int(self.record["received_unix_nano"])
+
+
+class Span(NamedTuple):
+    """A part of a segment that is to be read; to its end if `end` is None."""
+
+    stream: str
+    segment: str
+    path: Path
+    start: int
+    end: int | None
+
+
+def plain_name(name: SegmentName) -> str:
+    """The segment's name, be it compressed meanwhile or not."""
+    return str(SegmentName(name.hour, name.writer, name.number))
+
+
+def unread(folder: Path, streams: Iterable[str], known: Mapping[str, Mapping[str, int]]) -> Iterator[Span]:
+    """What the segments of the streams hold beyond the bytes that are `known`."""
+    for stream in streams:
+        for name, path in segments(folder / stream):
+            plain = plain_name(name)
+            start = known.get(stream, {}).get(plain, 0)
+            if (name.compressed and not start) or (not name.compressed and path.stat().st_size > start):
+                yield Span(stream, plain, path, start, None)
+
+
+def read(spans: Iterable[Span]) -> Iterator[StoredRecord]:
+    """All records of the parts, by their arrival; lines that are no record are passed over."""
+    by_stream: dict[str, list[Span]] = {}
+    for span in spans:
+        by_stream.setdefault(span.stream, []).append(span)
+    return heapq.merge(*map(_of_stream, by_stream.values()), key=lambda stored: stored.received_unix_nano)
+
+
+def _of_stream(spans: Iterable[Span]) -> Iterator[StoredRecord]:
+    for span in spans:
+        yield from _of_segment(span)
+
+
+def _of_segment(span: Span) -> Iterator[StoredRecord]:
+    compressed = span.path.suffix == ".gz"
+    with gzip.open(span.path, "rb") if compressed else span.path.open("rb") as file:
+        file.seek(span.start)
+        end = span.start
+        for line in file:
+            if (span.end is not None and end >= span.end) or not line.endswith(b"\n"):
+                return
+            end += len(line)
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(record, dict) and isinstance(record.get("received_unix_nano"), int):
+                yield StoredRecord(span.stream, span.segment, end, record)
