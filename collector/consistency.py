@@ -12,6 +12,7 @@ from collector.settings import (
     PipelineSettings,
     PipelinesSettings,
     ProcessorSettings,
+    ReceiverSettings,
     is_loopback,
 )
 
@@ -20,7 +21,8 @@ Problem = tuple[tuple[str, ...], str]
 
 _MIB = 2**20
 _TOKENS = "bearertokenauth"
-_COMPONENTS = {"receivers": ["otlp"], "processors": list(ProcessorSettings.model_fields), "exporters": ["jsonl"]}
+_RECEIVERS = {"traces": ["otlp"], "metrics": list(ReceiverSettings.model_fields), "logs": ["otlp"]}
+_COMPONENTS = {"processors": list(ProcessorSettings.model_fields), "exporters": ["jsonl"]}
 _EXPOSED = (
     "{} can be reached from other machines and asks for no token. Bind to 127.0.0.1, or add a token under "
     "extensions.bearertokenauth, list bearertokenauth in service.extensions, and name it here as auth.authenticator"
@@ -43,7 +45,7 @@ def _of_pipelines(settings: CollectorSettings) -> Iterator[Problem]:
         if pipeline is None:
             continue
         place = ("service", "pipelines", signal)
-        for kind, known in _COMPONENTS.items():
+        for kind, known in {"receivers": _RECEIVERS[signal], **_COMPONENTS}.items():
             yield from _undefined((*place, kind), getattr(pipeline, kind), known)
         if not pipeline.exporters or not pipeline.receivers:
             yield place, "needs a receiver and an exporter; to switch the signal off, leave its pipeline out"

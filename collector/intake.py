@@ -13,7 +13,7 @@ from typing import Protocol
 from collector.decoding import Batch, Encoding
 from collector.signals import Signal
 from collector.telemetry import Telemetry
-from processors.observation import Projection
+from processors.observation import Observation, Projection
 
 _INLINE_BYTES = 64 * 1024
 """Up to here decoding is quicker than handing over to a thread."""
@@ -28,7 +28,8 @@ class Decode(Protocol):
     ) -> Iterator[Batch]: ...
 
 
-Append = Callable[[str, bytes, Sequence[int]], "Future[None]"]
+Append = Callable[[str, bytes, Sequence[int], Sequence[Observation]], "Future[None]"]
+"""Stream, lines, their event times, what the judge sees of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,14 @@ class Intake:
         append: Append,
         telemetry: Telemetry,
         *,
+        projection: Projection | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._decoders = decoders
         self._append = append
         self._telemetry = telemetry
         self._clock = clock
-        self._projection = Projection()
+        self._projection = projection or Projection()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="decode")
         self._large = asyncio.Lock()
 
@@ -81,7 +83,7 @@ class Intake:
                 batch = decoding.next() if inline else await loop.run_in_executor(self._threads, decoding.next)
                 if batch is None:
                     break
-                future = self._append(batch.stream, batch.lines, batch.times_unix_nano)
+                future = self._append(batch.stream, batch.lines, batch.times_unix_nano, batch.observations)
                 await writes.add(batch, asyncio.wrap_future(future))
             await writes.finish()
         finally:

@@ -22,9 +22,18 @@ from collector.health import Health
 from collector.http_receiver import HttpReceiver, HttpSettings
 from collector.http_server import HttpServer, endpoint_of, listen
 from collector.intake import Decode, Intake
-from collector.settings import CollectorSettings, ServerSettings, TlsSettings
+from collector.judge import Judge
+from collector.senses import Senses
+from collector.settings import (
+    CollectorSettings,
+    PipelineSettings,
+    PipelinesSettings,
+    ServerSettings,
+    TlsSettings,
+)
 from collector.telemetry import Telemetry
 from instrumentation.redaction import Redactor
+from processors.judgement import Judgement
 from storage import State, Store
 from storage.names import OWN_FOLDER
 from storage.settings import StoreSettings
@@ -47,8 +56,11 @@ class Collector:
         self._settings = settings
         self._folder = Path(store.path)
         self._admission = Admission(settings.processors.memory_limiter.limit_bytes)
-        self._store = Store(self._folder, durability=store.durability, on_commit=self._committed)
-        self._telemetry = Telemetry(self._admission, self._store.statistics)
+        self._judge = Judge(Judgement(settings.processors.thresholds), self._folder, followed=_followed(settings))
+        self._store = Store(
+            self._folder, durability=store.durability, on_commit=self._committed, on_stored=self._judge.stored
+        )
+        self._telemetry = Telemetry(self._admission, self._store.statistics, self._judge)
         self._tokens = self._bearer_tokens()
         self._ready = False
 
@@ -59,7 +71,7 @@ class Collector:
     async def run(self, stopping: asyncio.Event) -> None:
         """Raise OSError, FolderInUseError, StoreFormatError or StateError when it can't start."""
         sys.setswitchinterval(_SWITCH_SECONDS)
-        self._store.open()
+        self._store.open(self._judge.recover)
         try:
             state = State.open(self._folder / OWN_FOLDER / "state.db")
             try:
@@ -70,7 +82,13 @@ class Collector:
             self._store.close()
 
     async def _serve(self, state: State, stopping: asyncio.Event) -> None:
-        intake = Intake(self._decoders(), self._store.append, self._telemetry)
+        intake = Intake(
+            self._decoders(), self._store.append, self._telemetry, projection=self._judge.judgement.projection
+        )
+        metrics = self._settings.service.pipelines.metrics
+        used = metrics.receivers if metrics else ()
+        senses = Senses(self._settings.receivers, used, intake, self._store.append, self._telemetry)
+        last = state.collector()
         own, sockets = self._own_server()
         http, http_socket = self._http_server(intake)
         grpc = self._grpc_receiver(intake)
@@ -82,6 +100,8 @@ class Collector:
                     await server.start()
             endpoints = self._endpoints(grpc, http_socket, sockets)
             state.record_start(_row(endpoints))
+            self._judge.start(self._store.append, unclean=last is not None and last.stopped_unix_nano is None)
+            senses.start()
             gc.collect()
             gc.freeze()
             gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
@@ -92,7 +112,9 @@ class Collector:
         finally:
             self._ready = False
             await asyncio.gather(*(server.stop(_GRACE_SECONDS) for server in reversed(started)))
+            senses.stop()
             intake.close()
+            self._judge.stop()
             state.record_stop(time.time_ns())
 
     def _decoders(self) -> dict[str, Decode]:
@@ -167,6 +189,17 @@ class Collector:
 
     def _committed(self, seconds: float) -> None:
         self._telemetry.commit_seconds.observe(seconds)
+
+
+def _followed(settings: CollectorSettings) -> list[str]:
+    """The received signals whose pipeline judges them, and what the probes find."""
+    pipelines = settings.service.pipelines
+    judged = [signal for signal in PipelinesSettings.model_fields if _judges(getattr(pipelines, signal))]
+    return [*judged, "health"]
+
+
+def _judges(pipeline: PipelineSettings | None) -> bool:
+    return pipeline is not None and "thresholds" in pipeline.processors
 
 
 def _row(endpoints: Mapping[str, str]) -> CollectorRow:

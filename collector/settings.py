@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator
 
 from collector.decoding import DecodingLimits
-from collector.units import Bytes, Seconds
+from processors.settings import Settings, ThresholdSettings
+from processors.units import Bytes, Seconds
 
 _ENDPOINT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(?P<port>\d{1,5})")
 _MAX_PORT = 65535
@@ -34,26 +34,6 @@ def is_loopback(endpoint: str) -> bool:
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
-
-
-class Settings(BaseModel):
-    """A component that is named without settings (`health_check:`) has its defaults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_named(cls, content: Any) -> Any:
-        if not isinstance(content, dict):
-            return content
-        named = {name for name, value in content.items() if value is None and _has_defaults(cls.model_fields.get(name))}
-        return {name: {} if name in named else value for name, value in content.items()}
-
-
-def _has_defaults(field: FieldInfo | None) -> bool:
-    kinds = get_args(field.annotation) or (field.annotation,) if field else ()
-    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)]
-    return bool(models) and not any(inner.is_required() for inner in models[0].model_fields.values())
 
 
 class TlsSettings(Settings):
@@ -99,8 +79,92 @@ class OtlpSettings(Settings):
     protocols: ProtocolSettings = ProtocolSettings(grpc=GrpcSettings(), http=HttpSettings())
 
 
+class ProcessMatch(Settings):
+    """A process by words of its command line."""
+
+    name: str
+    command: str = Field(min_length=1)
+
+
+class HostMetricsSettings(Settings):
+    collection_interval: Seconds = 30.0
+    processes: tuple[ProcessMatch, ...] = ()
+
+
+class ProbeSettings(Settings):
+    """One look at a target; an empty address means that there is no such target here."""
+
+    name: str
+    timeout: Seconds = Field(5.0, gt=0)
+    unhealthy_after: int = Field(3, ge=1)
+
+
+class HttpProbeSettings(ProbeSettings):
+    endpoint: str
+    method: Literal["GET", "HEAD", "POST", "OPTIONS"] = "GET"
+    expected_status: tuple[int, ...] = ()
+    body: str = ""
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/\s]+\S*", value):
+            raise ValueError(f"{value!r} is not a URL, expected for example http://127.0.0.1:8000/api/health")
+        return value
+
+    @field_validator("body")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is not a regular expression: {error}") from error
+        return value
+
+
+class TcpProbeSettings(ProbeSettings):
+    endpoint: str
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _endpoint(value) if value else value
+
+
+class SqlProbeSettings(ProbeSettings):
+    url: SecretStr
+    quick_check_interval: Seconds = 3600.0
+
+
+class HttpCheckSettings(Settings):
+    collection_interval: Seconds = Field(30.0, ge=1)
+    targets: tuple[HttpProbeSettings, ...] = (
+        HttpProbeSettings(name="backend", endpoint="http://127.0.0.1:8000/api/health"),
+        HttpProbeSettings(name="frontend", endpoint="http://127.0.0.1:5173/"),
+        HttpProbeSettings.model_validate({"name": "workfossa", "endpoint": "", "timeout": "10s"}),
+    )
+
+
+class TcpCheckSettings(Settings):
+    collection_interval: Seconds = Field(60.0, ge=1)
+    targets: tuple[TcpProbeSettings, ...] = (
+        TcpProbeSettings(name="smtp", endpoint=""),
+        TcpProbeSettings(name="pushover", endpoint=""),
+    )
+
+
+class SqlCheckSettings(Settings):
+    collection_interval: Seconds = Field(30.0, ge=1)
+    targets: tuple[SqlProbeSettings, ...] = (SqlProbeSettings(name="database", url=SecretStr("")),)
+
+
 class ReceiverSettings(Settings):
     otlp: OtlpSettings = OtlpSettings()
+    hostmetrics: HostMetricsSettings = HostMetricsSettings()
+    httpcheck: HttpCheckSettings = HttpCheckSettings()
+    tcpcheck: TcpCheckSettings = TcpCheckSettings()
+    sqlcheck: SqlCheckSettings = SqlCheckSettings()
 
 
 class MemoryLimiterSettings(Settings):
@@ -132,6 +196,7 @@ class ProcessorSettings(Settings):
     memory_limiter: MemoryLimiterSettings = MemoryLimiterSettings()
     redaction: RedactionSettings = RedactionSettings()
     limits: LimitSettings = LimitSettings()
+    thresholds: ThresholdSettings = ThresholdSettings()
 
 
 class HealthCheckSettings(Settings):
@@ -173,8 +238,11 @@ class TelemetrySettings(Settings):
 
 class PipelineSettings(Settings):
     receivers: tuple[str, ...] = ("otlp",)
-    processors: tuple[str, ...] = ("memory_limiter", "redaction", "limits")
+    processors: tuple[str, ...] = ("memory_limiter", "redaction", "limits", "thresholds")
     exporters: tuple[str, ...] = ("jsonl",)
+
+
+_METRIC_RECEIVERS = ("otlp", "hostmetrics", "httpcheck", "tcpcheck", "sqlcheck")
 
 
 class PipelinesSettings(Settings):
@@ -189,7 +257,7 @@ class ServiceSettings(Settings):
     extensions: tuple[str, ...] = ("health_check",)
     telemetry: TelemetrySettings = TelemetrySettings()
     pipelines: PipelinesSettings = PipelinesSettings(
-        traces=PipelineSettings(), metrics=PipelineSettings(), logs=PipelineSettings()
+        traces=PipelineSettings(), metrics=PipelineSettings(receivers=_METRIC_RECEIVERS), logs=PipelineSettings()
     )
 
 

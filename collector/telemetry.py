@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from collector.admission import Admission
+from collector.judge import Judge
 from collector.signals import SIGNALS, Signal
 from storage import StoreStatistics
 
@@ -21,7 +22,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 class Telemetry:
     """Counted on the event loop, read when somebody scrapes."""
 
-    def __init__(self, admission: Admission, statistics: Callable[[], StoreStatistics]) -> None:
+    def __init__(self, admission: Admission, statistics: Callable[[], StoreStatistics], judge: Judge) -> None:
         self._registry = CollectorRegistry()
         self._accepted = {signal.name: self._records("accepted", "acknowledged", signal) for signal in SIGNALS}
         self._refused = {signal.name: self._records("refused", "refused for good", signal) for signal in SIGNALS}
@@ -52,6 +53,7 @@ class Telemetry:
         )
         self._acknowledged = 0
         self._registry.register(_State(admission, statistics, lambda: self._acknowledged))
+        self._registry.register(_Judging(judge))
 
     def _records(self, outcome: str, meaning: str, signal: Signal) -> Counter:
         counter = Counter(
@@ -100,7 +102,7 @@ class _State(Collector):
         yield _counter("forecourt_store_write_failures", "Groups that the disk refused", store.write_failures)
         yield _counter("forecourt_store_abandoned_segments", "Segments left after a fault", store.abandoned_segments)
         yield _counter("forecourt_store_torn_tails", "Segments mended at start", store.torn_tails)
-        lost = max(0, acknowledged - sum(store.written_records.values()))
+        lost = max(0, acknowledged - sum(store.written_records.get(signal.name, 0) for signal in SIGNALS))
         yield _counter("forecourt_dropped_records", "Records acknowledged and not on disk; must stay 0", lost)
         written = CounterMetricFamily("forecourt_store_written_bytes", "Bytes of records on disk", labels=["stream"])
         size = GaugeMetricFamily("forecourt_segment_bytes", "Size of the open segment", labels=["stream"])
@@ -117,6 +119,32 @@ class _State(Collector):
         yield _counter("otelcol_process_uptime_seconds", "Uptime of the process", time.monotonic() - self._started)
         yield _counter("otelcol_process_cpu_seconds", "CPU user and system time", times.user + times.system)
         yield _gauge("otelcol_process_memory_rss_bytes", "Resident set size", memory)
+
+
+class _Judging(Collector):
+    """How the judge keeps up, and what it could not take as it came."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def collect(self) -> Iterator[Metric]:
+        judge, judgement = self._judge, self._judge.judgement
+        yield _gauge(
+            "forecourt_judge_lag_seconds", "Age of the last judged record while others wait", judge.lag_seconds()
+        )
+        yield _counter("forecourt_judged_records", "Records that were judged", judge.judged_records)
+        yield _counter("forecourt_judge_failed_records", "Records that judging stumbled over", judge.failed_records)
+        yield _counter("forecourt_judge_queue_drops", "Times that the judge went on from the files", judge.drops)
+        yield _counter("forecourt_late_records", "Records too late for their windows", judgement.late_records)
+        yield _counter("forecourt_repeated_records", "Records that a client sent again", judgement.repeated_records)
+        overflowed = judgement.overflowed_samples
+        yield _counter("forecourt_overflowed_samples", "Samples of keys that there was no room for", overflowed)
+        skew = GaugeMetricFamily(
+            "forecourt_clock_skew_seconds", "How far a service's clock is ahead", labels=["service"]
+        )
+        for service, seconds in judgement.skewed_clocks().items():
+            skew.add_metric([service], seconds)
+        yield skew
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

@@ -14,6 +14,8 @@ _COMMANDS = {
     "config": ("operations.config_command", "Check, show and write the configuration file.", "sidecar"),
     "demo": ("operations.demo_command", "A collector, a FastAPI backend and some traffic.", "demo"),
     "run": ("operations.run_command", "Start a FastAPI app under uvicorn, instrumented as it is.", "sidecar"),
+    "rules": ("operations.rules_command", "List, check and try out the rules.", "sidecar"),
+    "check": ("operations.check_command", "Say whether all is well, with Nagios' exit codes.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }
 

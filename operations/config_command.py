@@ -45,7 +45,7 @@ def show(file: Path | None) -> None:
         source = load(file)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
-    content: Any = json.loads(source.configuration.model_dump_json(exclude_none=True))
+    content: Any = json.loads(source.configuration.model_dump_json(exclude_none=True, by_alias=True))
     click.echo(f"# in force: {source.name}")
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)
 

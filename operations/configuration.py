@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from collector.consistency import problems
-from collector.settings import CollectorSettings, Settings
+from collector.settings import CollectorSettings
 from operations.yaml_document import Document, Problem, Way, read_document
+from processors.settings import Settings
 from storage.settings import StoreSettings
 
 VARIABLE = "FORECOURT_CONFIG"
@@ -50,6 +51,15 @@ class Source:
     name: str
     configuration: Configuration
     warnings: tuple[str, ...]
+    values: Mapping[str, Any]
+    """As they stand in the file."""
+
+    def named(self, *way: str) -> list[str]:
+        """The keys that the file has at this place."""
+        inner: Any = self.values
+        for key in way:
+            inner = inner.get(key) if isinstance(inner, Mapping) else None
+        return list(inner) if isinstance(inner, Mapping) else []
 
 
 def packaged_default() -> str:
@@ -91,7 +101,7 @@ def _checked(name: str, text: str, folder: Path, environment: Mapping[str, str])
         else:
             document.problems += _of_consistency(configuration, document)
             if not document.problems:
-                return Source(name, configuration, tuple(_warnings(configuration)))
+                return Source(name, configuration, tuple(_warnings(configuration)), values)
     lines = [f"{name}:{problem.line}:{problem.column}: {problem.text}" for problem in sorted(document.problems)]
     raise ConfigurationError("\n".join(lines))
 

@@ -68,7 +68,7 @@ class Demo:
     def start(self) -> None:
         """Return when both answer; raise DemoError."""
         configuration = self.folder / "otel-config.yaml"
-        configuration.write_text(yaml.safe_dump(_configuration()), encoding="utf-8")
+        configuration.write_text(yaml.safe_dump(_configuration(self._app)), encoding="utf-8")
         collector = [sys.executable, "-m", "operations", "collector", "--config", str(configuration)]
         self._run("collector", collector, {})
         self._endpoints = self._wait_for_collector()
@@ -91,7 +91,7 @@ class Demo:
         """Return when the requests are answered and their telemetry is on disk; raise DemoError."""
         while self._rounds <= _FIRST_ROUNDS:
             self.send_request()
-        self._wait(lambda: set(_counts(self.folder / "logs")) == {"logs", "metrics", "traces"})
+        self._wait(lambda: {"logs", "metrics", "traces", "performance"} <= _counts(self.folder / "logs").keys())
         # One more export, so that the last spans and points of the first requests are there too.
         time.sleep(2 * _EXPORT_SECONDS)
 
@@ -107,15 +107,16 @@ class Demo:
 
     def summary(self) -> str:
         counts = _counts(self.folder / "logs")
-        rows = [f"  {stream:<9}{records:>8}   {path}" for stream, (records, path) in counts.items()]
+        rows = [f"  {stream:<13}{records:>8}   {path}" for stream, (records, path) in counts.items()]
         return "\n".join(
-            [f"Sent {self._driver.tally.requests} requests; written:\n", "  stream    records   file", *rows, ""]
+            [f"Sent {self._driver.tally.requests} requests; written:\n", "  stream        records   file", *rows, ""]
         )
 
     def commands(self) -> str:
         """What to type, with this demo's own paths and ports."""
         look = [
             *_reading_commands(self.folder / "logs"),
+            f"forecourt rules list --logs {self.folder / 'logs'}",
             f"curl -s http://{self._endpoints['metrics']}/metrics",
         ]
         send = [
@@ -189,11 +190,17 @@ class Demo:
             connection.close()
 
 
-def _configuration() -> dict[str, object]:
+def _configuration(app: str) -> dict[str, object]:
     """The default ports where they are free, others where not."""
     endpoints = {name: {"endpoint": f"127.0.0.1:{_free_port(port)}"} for name, port in _PORTS.items()}
     return {
-        "receivers": {"otlp": {"protocols": {"grpc": endpoints["grpc"], "http": endpoints["http"]}}},
+        "receivers": {
+            "otlp": {"protocols": {"grpc": endpoints["grpc"], "http": endpoints["http"]}},
+            "httpcheck": {
+                "collection_interval": "5s",
+                "targets": [{"name": "backend", "endpoint": f"http://{app}/health"}],
+            },
+        },
         "extensions": {"health_check": endpoints["health"]},
         "service": {"telemetry": {"metrics": endpoints["metrics"]}},
     }

@@ -20,7 +20,6 @@ from collector.decoding.metrics import data_points, point_record
 from collector.decoding.otlp_json import parse_json
 from collector.decoding.request import Request, Scoped
 from collector.decoding.slices import MAX_RECORD_BYTES, POINTS, RECORDS, SLICE_BYTES, Slice, Slicer
-from collector.decoding.timestamps import Timestamps
 from collector.decoding.traces import span_record, spans
 from collector.decoding.values import Values
 from instrumentation.redaction import Redactor
@@ -33,6 +32,7 @@ from processors.observation import (
     observe_span,
     project,
 )
+from processors.timestamps import Timestamps
 
 Encoding = Literal["protobuf", "json"]
 
@@ -49,7 +49,7 @@ class _Signal:
     path: tuple[tuple[int, ...], ...]
     scoped: Callable[[Any, Request], Iterator[Scoped]]
     record: Callable[[Any, Scoped, Request, int], tuple[dict[str, Any], int]]
-    observe: Callable[[Mapping[str, Any], Attributes, Projection], Observation]
+    observe: Callable[[Mapping[str, Any], Attributes, str, Projection], Observation]
 
 
 _TRACES = _Signal("traces", ExportTraceServiceRequest, TraceRequest, RECORDS, spans, span_record, observe_span)
@@ -152,6 +152,7 @@ class _Flattening:
         room = max(0, request.limits.records_per_request - self._index)
         read, observe, projection = signal.record, signal.observe, request.projection
         resource = project(shared.resource.attributes, projection.resource)
+        scope = shared.scope.name
         limit = request.limits.record_bytes
         for message in shared.records[:room]:
             try:
@@ -168,7 +169,7 @@ class _Flattening:
             self._index += 1
             slice_.lines.append(line)
             slice_.times.append(time)
-            slice_.observations.append(observe(record, resource, projection))
+            slice_.observations.append(observe(record, resource, scope, projection))
         if len(shared.records) > room:
             limit = request.limits.records_per_request
             reason = f"is beyond {limit} of one request (processors.limits.records_per_request)"

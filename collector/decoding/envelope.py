@@ -31,14 +31,20 @@ def read_resource(resource: Any, schema_url: str, values: Values) -> ResourceEnv
     )
 
 
-def read_scope(scope: Any, schema_url: str, values: Values) -> orjson.Fragment:
+class ScopeEnvelope(NamedTuple):
+    name: str
+    json: orjson.Fragment
+
+
+def read_scope(scope: Any, schema_url: str, values: Values) -> ScopeEnvelope:
     attributes, dropped = values.attributes(scope.attributes)
-    content: dict[str, Any] = {"name": values.text(scope.name)}
+    name = values.text(scope.name)
+    content: dict[str, Any] = {"name": name}
     _add(content, "version", values.text(scope.version))
     _add(content, "attributes", attributes)
     _add(content, "dropped_attributes_count", scope.dropped_attributes_count + dropped)
     _add(content, "schema_url", values.text(schema_url))
-    return orjson.Fragment(orjson.dumps(content))
+    return ScopeEnvelope(name, orjson.Fragment(orjson.dumps(content)))
 
 
 def _entity_ref(reference: Any) -> dict[str, Any]:

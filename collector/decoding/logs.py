@@ -46,7 +46,7 @@ def log_record(log: Any, shared: Scoped, request: Request, index: int) -> tuple[
     if dropped or log.dropped_attributes_count:
         record["dropped_attributes_count"] = dropped + log.dropped_attributes_count
     record["resource"] = shared.resource.json
-    record["scope"] = shared.scope
+    record["scope"] = shared.scope.json
     return record, time
 
 

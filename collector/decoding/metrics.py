@@ -67,7 +67,7 @@ def point_record(point: Any, shared: Scoped, request: Request, index: int) -> tu
     if dropped:
         record["dropped_attributes_count"] = dropped
     record["resource"] = shared.resource.json
-    record["scope"] = shared.scope
+    record["scope"] = shared.scope.json
     return record, time
 
 

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
-
 from collector.decoding.batch import DecodingLimits
-from collector.decoding.envelope import ResourceEnvelope
-from collector.decoding.timestamps import Timestamps
+from collector.decoding.envelope import ResourceEnvelope, ScopeEnvelope
 from collector.decoding.values import Values
 from processors.observation import Projection
+from processors.timestamps import Timestamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,6 @@ class Scoped(NamedTuple):
     """Records of one resource and scope; for data points of one metric, which is `metric`."""
 
     resource: ResourceEnvelope
-    scope: orjson.Fragment
+    scope: ScopeEnvelope
     records: Sequence[Any]
     metric: dict[str, Any] | None = None

@@ -52,7 +52,7 @@ def span_record(span: Any, shared: Scoped, request: Request, index: int) -> tupl
     if dropped or span.dropped_attributes_count:
         record["dropped_attributes_count"] = dropped + span.dropped_attributes_count
     record["resource"] = shared.resource.json
-    record["scope"] = shared.scope
+    record["scope"] = shared.scope.json
     return record, time
 
 

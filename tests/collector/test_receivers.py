@@ -148,11 +148,11 @@ def test_own_metrics_count_what_happened(tmp_path: Path) -> None:
         'forecourt_refused_requests_total{reason="malformed",transport="grpc"}': 1,
         'forecourt_received_bytes_total{signal="traces",transport="http"}': len(body),
         'forecourt_decode_seconds_count{signal="traces"}': 4,
-        "forecourt_store_commit_seconds_count": 2,
         "forecourt_dropped_records_total": 0,
         "forecourt_in_flight_bytes": 0,
     }
     assert {name: float(found[name]) for name in expected} == expected
+    assert float(found["forecourt_store_commit_seconds_count"]) >= 2  # the judge commits as well
     size = float(found['forecourt_segment_bytes{stream="traces"}'])
     assert size == sum(path.stat().st_size for path in (tmp_path / "logs" / "traces").iterdir())
 
@@ -282,7 +282,7 @@ def test_a_signal_ends_it_cleanly_within_five_seconds(tmp_path: Path, number: in
     assert time.monotonic() - started < 5
     assert len(_ids(sidecar)) == 50
     manifest = json.loads((tmp_path / "logs" / ".forecourt" / "manifest.json").read_bytes())
-    assert [entry["records"] for entry in manifest["segments"].values()] == [50]
+    assert [entry["records"] for name, entry in manifest["segments"].items() if name.startswith("traces/")] == [50]
 
 
 def test_an_idle_connection_does_not_keep_it_from_ending(tmp_path: Path) -> None:

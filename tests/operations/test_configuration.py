@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from operations.configuration import Configuration, ConfigurationError, load, packaged_default
+from processors.default_rules import DEFAULT_RULES
+from processors.settings import RuleSettings
 from tests.conftest import ROOT
 
 CASES = Path(__file__).parent / "configurations"
@@ -47,11 +49,15 @@ def _keys(content: Any, way: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
 def test_every_setting_stands_in_the_default_file() -> None:
     """Nothing can be set that the commented file does not show."""
     shown = _keys(yaml.safe_load(packaged_default()))
-    settable = _keys(Configuration().model_dump(mode="json"))
+    default = Configuration().model_dump(mode="json")
+    assert set(default["processors"]["thresholds"].pop("rules")) == set(DEFAULT_RULES)
+    settable = _keys(default) | {("processors", "thresholds", "rules", *way) for way in _keys(DEFAULT_RULES)}
     optional = {way for way in settable if way[-1] in {"tls", "auth", "bearertokenauth"}}
     assert settable - optional == shown
     for name in ("tls", "auth", "bearertokenauth"):
         assert f"# {name}:" in packaged_default()
+    for field, info in RuleSettings.model_fields.items():
+        assert (info.alias or field) in packaged_default()
 
 
 def test_values_come_from_the_environment(tmp_path: Path) -> None:

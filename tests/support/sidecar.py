@@ -115,7 +115,11 @@ def free_ports() -> dict[str, Any]:
     return {
         "receivers": {"otlp": {"protocols": {"grpc": dict(anywhere), "http": dict(anywhere)}}},
         "extensions": {"health_check": dict(anywhere)},
-        "service": {"telemetry": {"metrics": dict(anywhere)}},
+        "service": {
+            "telemetry": {"metrics": dict(anywhere)},
+            # Neither probes nor host metrics: a test counts what it sends.
+            "pipelines": {"traces": {}, "metrics": {"receivers": ["otlp"]}, "logs": {}},
+        },
     }
 
 

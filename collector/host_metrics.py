@@ -1,0 +1,193 @@
+"""The host and the processes on it, as an OTLP request to ourselves, by the semantic conventions for system metrics."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import psutil
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, NumberDataPoint
+
+from collector.settings import ProcessMatch
+from processors.derived import OWN_SERVICE
+
+_STATES = ("user", "system", "idle", "iowait", "nice", "interrupt", "steal")
+_NO_FILES = frozenset({"squashfs", "overlay", "tmpfs", "devtmpfs", "iso9660", "autofs", "proc", "sysfs", ""})
+_SCOPE = "forecourt.hostmetrics"
+
+Value = tuple[float, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    name: str
+    unit: str
+    values: Iterable[Value]
+    counter: bool = False
+
+
+class HostMetrics:
+    """Shares of time are since the last look, so the first one has none."""
+
+    def __init__(self, processes: Iterable[ProcessMatch] = ()) -> None:
+        self._cpu = psutil.cpu_times()
+        self._processes = NamedProcesses(processes)
+        self._started = int(psutil.boot_time() * 1e9)
+        self._resource = {"service.name": OWN_SERVICE, "host.name": socket.gethostname()}
+
+    def request(self) -> bytes:
+        """An ExportMetricsServiceRequest of what can be measured here."""
+        now = time.time_ns()
+        message = ExportMetricsServiceRequest()
+        resource = message.resource_metrics.add()
+        resource.resource.attributes.extend(_attributes(self._resource))
+        scope = resource.scope_metrics.add()
+        scope.scope.name = _SCOPE
+        for measure in self._measures():
+            metric = _metric(measure, now, self._started)
+            if metric is not None:
+                scope.metrics.append(metric)
+        return message.SerializeToString()
+
+    def _measures(self) -> Iterator[_Measure]:
+        yield _Measure("system.cpu.utilization", "1", self._cpu_utilization())
+        yield _Measure("system.memory.utilization", "1", _memory())
+        yield _Measure("system.paging.utilization", "1", _swap())
+        yield _Measure("system.filesystem.utilization", "1", _filesystems())
+        yield _Measure("system.network.io", "By", _network("bytes_sent", "bytes_recv"), counter=True)
+        yield _Measure("system.network.errors", "{error}", _network("errout", "errin"), counter=True)
+        yield _Measure("system.cpu.load_average.1m", "{thread}", _load())
+        yield from self._processes.measures()
+
+    def _cpu_utilization(self) -> Iterator[Value]:
+        before, self._cpu = self._cpu, psutil.cpu_times()
+        spent = {state: getattr(self._cpu, state, 0.0) - getattr(before, state, 0.0) for state in _STATES}
+        total = sum(spent.values())
+        for state, seconds in spent.items():
+            if total > 0 and hasattr(self._cpu, state):
+                yield max(0.0, seconds / total), {"cpu.mode": state}
+
+
+class NamedProcesses:
+    """Processes known by words of their command lines: how many there are, and how often one was replaced."""
+
+    def __init__(self, matches: Iterable[ProcessMatch]) -> None:
+        self._matches = list(matches)
+        self._known: dict[str, set[tuple[int, float]]] = {}
+        self._restarts = dict.fromkeys((match.name for match in self._matches), 0)
+        self._seen: dict[tuple[int, float], psutil.Process] = {}
+
+    def measures(self) -> Iterator[_Measure]:
+        if not self._matches:
+            return
+        found = self._find()
+        counts, restarts, cpu, memory = [], [], [], []
+        for match in self._matches:
+            named = {"process.name": match.name}
+            processes = found[match.name]
+            self._count_restarts(match.name, set(processes))
+            counts.append((float(len(processes)), named))
+            restarts.append((float(self._restarts[match.name]), named))
+            shares = [_share(process) for process in processes.values()]
+            cpu.append((sum(share for share, _ in shares), named))
+            memory.append((float(sum(size for _, size in shares)), named))
+        yield _Measure("forecourt.process.count", "{process}", counts)
+        yield _Measure("forecourt.process.restarts", "{restart}", restarts)
+        yield _Measure("forecourt.process.cpu.utilization", "1", cpu)
+        yield _Measure("forecourt.process.memory.usage", "By", memory)
+
+    def _count_restarts(self, name: str, now: set[tuple[int, float]]) -> None:
+        before = self._known.get(name)
+        if before and now - before:
+            self._restarts[name] += len(now - before)
+        if now or before is None:
+            self._known[name] = now
+
+    def _find(self) -> dict[str, dict[tuple[int, float], psutil.Process]]:
+        found: dict[str, dict[tuple[int, float], psutil.Process]] = {match.name: {} for match in self._matches}
+        alive: dict[tuple[int, float], psutil.Process] = {}
+        for process in psutil.process_iter(["cmdline", "create_time"]):
+            command = " ".join(process.info["cmdline"] or ())
+            identity = (process.pid, process.info["create_time"] or 0.0)
+            for match in self._matches:
+                if match.command in command and process.pid != os.getpid():
+                    alive[identity] = self._seen.get(identity, process)
+                    found[match.name][identity] = alive[identity]
+        self._seen = alive
+        return found
+
+
+def _share(process: psutil.Process) -> tuple[float, int]:
+    try:
+        return process.cpu_percent() / 100, process.memory_info().rss
+    except psutil.Error:
+        return 0.0, 0
+
+
+def _memory() -> Iterator[Value]:
+    memory = psutil.virtual_memory()
+    yield (memory.total - memory.available) / memory.total, {"system.memory.state": "used"}
+
+
+def _swap() -> Iterator[Value]:
+    swap = psutil.swap_memory()
+    if swap.total:
+        yield swap.used / swap.total, {"system.paging.state": "used"}
+
+
+def _filesystems() -> Iterator[Value]:
+    """As `df` has it: of what this user could use."""
+    seen = set()
+    for partition in psutil.disk_partitions(all=False):
+        if partition.fstype in _NO_FILES or partition.device in seen:
+            continue
+        seen.add(partition.device)
+        try:
+            usage = psutil.disk_usage(partition.mountpoint)
+        except OSError:  # an empty drive
+            continue
+        if usage.used + usage.free:
+            yield usage.used / (usage.used + usage.free), {"system.filesystem.mountpoint": partition.mountpoint}
+    if not seen:  # in a container the root is an overlay
+        usage = psutil.disk_usage("/")
+        yield usage.used / (usage.used + usage.free), {"system.filesystem.mountpoint": "/"}
+
+
+def _network(sent: str, received: str) -> Iterator[Value]:
+    for interface, counted in psutil.net_io_counters(pernic=True).items():
+        for field, direction in ((sent, "transmit"), (received, "receive")):
+            named = {"network.interface.name": interface, "network.io.direction": direction}
+            yield float(getattr(counted, field)), named
+
+
+def _load() -> Iterator[Value]:
+    yield psutil.getloadavg()[0], {}
+
+
+def _metric(measure: _Measure, now: int, started: int) -> Metric | None:
+    try:
+        values = list(measure.values)
+    except (OSError, psutil.Error, AttributeError):  # what this system does not tell
+        return None
+    metric = Metric(name=measure.name, unit=measure.unit)
+    if measure.counter:
+        metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+        metric.sum.is_monotonic = True
+    points = metric.sum.data_points if measure.counter else metric.gauge.data_points
+    for value, attributes in values:
+        start = started if measure.counter else 0
+        points.append(
+            NumberDataPoint(
+                attributes=_attributes(attributes), start_time_unix_nano=start, time_unix_nano=now, as_double=value
+            )
+        )
+    return metric if values else None
+
+
+def _attributes(named: dict[str, str]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in named.items()]

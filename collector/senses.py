@@ -1,0 +1,102 @@
+"""The collector's own senses: probes and host metrics, each at its interval, stored like everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import random
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import orjson
+
+from collector.decoding import MalformedBodyError
+from collector.host_metrics import HostMetrics
+from collector.intake import Intake
+from collector.probes import HttpProbe, Probe, SqlProbe, TcpProbe, health_record
+from collector.settings import ReceiverSettings
+from collector.signals import METRICS
+from collector.telemetry import Telemetry
+from processors.observation import Observation, observe_probe
+from storage import StoreError
+
+_log = logging.getLogger(__name__)
+
+_THREADS = 8
+_JITTER = 0.1
+"""Of an interval, so that not everything happens at once."""
+
+Append = Callable[[str, bytes, Sequence[int], Sequence[Observation]], "Future[None]"]
+
+
+class Senses:
+    """Lives on the loop that receives; whatever blocks has a thread."""
+
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        used: Collection[str],
+        intake: Intake,
+        append: Append,
+        telemetry: Telemetry,
+    ) -> None:
+        """`used` are the names of the receivers that the metrics pipeline lists."""
+        self._settings = settings
+        self._used = used
+        self._intake = intake
+        self._append = append
+        self._telemetry = telemetry
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sense")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        host = self._settings.hostmetrics
+        if "hostmetrics" in self._used:
+            metrics = HostMetrics(host.processes)
+            self._repeat(host.collection_interval, functools.partial(self._measure, metrics))
+        for seconds, probe in probes(self._settings, self._used):
+            self._repeat(seconds, functools.partial(self._look, probe))
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _repeat(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(_repeatedly(seconds, act)))
+
+    async def _measure(self, metrics: HostMetrics) -> None:
+        body = await asyncio.get_running_loop().run_in_executor(self._threads, metrics.request)
+        kept = await self._intake.accept(METRICS, body, "protobuf")
+        self._telemetry.accepted(
+            METRICS, "internal", body_bytes=len(body), records=kept.records, rejected=kept.rejected
+        )
+
+    async def _look(self, probe: Probe) -> None:
+        record = await asyncio.get_running_loop().run_in_executor(self._threads, health_record, probe)
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        await asyncio.wrap_future(self._append("health", line, [record["time_unix_nano"]], [observe_probe(record)]))
+
+
+async def _repeatedly(seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        try:
+            await act()
+        except (StoreError, MalformedBodyError) as error:
+            _log.warning("what was measured could not be stored: %s", error)
+        except Exception:  # noqa: BLE001  # the others look on
+            _log.exception("a look at the host or a target failed")
+        await asyncio.sleep(seconds * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311  # no secret
+
+
+def probes(settings: ReceiverSettings, used: Collection[str]) -> list[tuple[float, Probe]]:
+    """Every target that has an address, and how many seconds lie between two looks at it."""
+    http, tcp, sql = settings.httpcheck, settings.tcpcheck, settings.sqlcheck
+    found: dict[str, list[tuple[float, Probe]]] = {
+        "httpcheck": [(http.collection_interval, HttpProbe(target)) for target in http.targets if target.endpoint],
+        "tcpcheck": [(tcp.collection_interval, TcpProbe(target)) for target in tcp.targets if target.endpoint],
+        "sqlcheck": [(sql.collection_interval, SqlProbe(one)) for one in sql.targets if one.url.get_secret_value()],
+    }
+    return [probe for receiver, looks in found.items() if receiver in used for probe in looks]

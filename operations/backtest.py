@@ -1,0 +1,76 @@
+"""Rules over recorded segments: the code that runs live, with the time of the records for now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from processors.evaluation import Evaluation, Transition
+from processors.judgement import Judgement
+from processors.observation import observe
+from processors.settings import ThresholdSettings
+from storage.names import hour_of, segments
+from storage.reader import Span, plain_name, read
+
+_STREAMS = ("traces", "logs", "metrics", "health")
+_HOUR_NANO = 3600 * 1_000_000_000
+_AFTER_NANO = 600_000_000_000
+"""How long after the last record rules are still judged where the end is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """By arrival, in nanoseconds since 1970; the end is exclusive, None for all there is."""
+
+    start_unix_nano: int
+    end_unix_nano: int | None
+
+
+class Backtest:
+    """`run` yields each transition that would have happened."""
+
+    def __init__(self, settings: ThresholdSettings, folder: Path, period: Period) -> None:
+        self._judgement = Judgement(settings, derives=False)
+        self._folder = folder
+        self._period = period
+        self.records = 0
+
+    def run(self) -> Iterator[Transition]:
+        judgement, period = self._judgement, self._period
+        projection = judgement.projection
+        last = 0
+        for stored in read(self._spans()):
+            received = stored.received_unix_nano
+            if received < period.start_unix_nano:
+                continue
+            if period.end_unix_nano is not None and received >= period.end_unix_nano:
+                break
+            if judgement.advance(received):
+                yield from self._taken()
+            judgement.observe(observe(stored.stream, stored.record, projection))
+            self.records += 1
+            last = received
+        if last:
+            judgement.advance(period.end_unix_nano or last + _AFTER_NANO)
+        yield from self._taken()
+
+    def _taken(self) -> list[Transition]:
+        taken = self._judgement.transitions[:]
+        self._judgement.transitions.clear()
+        return taken
+
+    def _spans(self) -> Iterator[Span]:
+        """The segments of the hours that the period touches; a segment's hour is that of its writing."""
+        start, end = self._period.start_unix_nano, self._period.end_unix_nano
+        first = hour_of(max(0, start - _HOUR_NANO))
+        last = "9" if end is None else hour_of(end + _HOUR_NANO)
+        for stream in _STREAMS:
+            for name, path in segments(self._folder / stream):
+                if first <= name.hour <= last:
+                    yield Span(stream, plain_name(name), path, 0, None)
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """Those of the last tick."""
+        return self._judgement.evaluations

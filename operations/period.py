@@ -1,0 +1,55 @@
+"""`--last 24h`, or `--from` and `--to`: which part of the records a command reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from operations.backtest import Period
+from operations.durations import DURATION
+
+
+class _Moment(click.ParamType[int]):
+    """Nanoseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a time, for example 2026-11-23, 2026-11-23T10:30 or 2026-11-23T10:30:00Z", param, ctx
+            )
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp()) * 1_000_000_000
+
+
+MOMENT = _Moment()
+
+
+def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options; `period_of` reads them."""
+    for option in (
+        click.option("--to", "until", type=MOMENT, help="The end; UTC unless it says otherwise."),
+        click.option("--from", "since", type=MOMENT, help="The beginning, for example 2026-11-23T10:30."),
+        click.option("--last", type=DURATION, help="So long before now, for example 24h."),
+    ):
+        command = option(command)
+    return command
+
+
+def period_of(last: float | None, since: int | None, until: int | None) -> Period:
+    """All there is without options; raise click.UsageError for those that exclude each other."""
+    if last is not None and (since is not None or until is not None):
+        raise click.UsageError("--last excludes --from and --to")
+    if last is not None:
+        return Period(max(0, time.time_ns() - int(last * 1e9)), None)
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--from is not before --to")
+    return Period(since or 0, until)

@@ -1,0 +1,41 @@
+"""What the running sidecar has published last, for commands and pages."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from processors.judgement import GAP_NANO
+from storage import State, StateError
+from storage.names import OWN_FOLDER
+
+
+class Judged(NamedTuple):
+    """`problem` says why there are no values; empty when there are."""
+
+    evaluations: list[dict[str, Any]]
+    problem: str
+
+
+def published(folder: Path) -> Judged:
+    """The evaluations of the sidecar that owns this folder, none older than three ticks."""
+    path = folder / OWN_FOLDER / "state.db"
+    if not path.is_file():
+        return Judged([], f"no sidecar has run on {folder}. Start one with: forecourt collector")
+    try:
+        state = State.open(path)
+    except StateError as error:
+        return Judged([], str(error))
+    try:
+        found, collector = state.published(), state.collector()
+    finally:
+        state.close()
+    if collector is None or collector.stopped_unix_nano is not None:
+        return Judged([], "the sidecar is not running. Start it with: forecourt collector")
+    if found is None:
+        return Judged([], "the sidecar has just started; its first values come within 10 s")
+    if time.time_ns() - found.time_unix_nano > GAP_NANO + 10_000_000_000:
+        age = (time.time_ns() - found.time_unix_nano) / 1e9
+        return Judged([], f"the sidecar is not running: its last values are {age:.0f} s old")
+    return Judged(found.evaluations, "")

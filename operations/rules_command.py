@@ -1,0 +1,193 @@
+"""`forecourt rules`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from operations.backtest import Backtest
+from operations.configuration import ConfigurationError, Source, load
+from operations.period import period_of, period_options
+from operations.published import Judged, published
+from processors.evaluation import Transition, format_key, format_value
+from processors.settings import RuleSettings, ThresholdSettings
+
+_CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+_LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+_WATCH_SECONDS = 2.0
+_FILE_WIDTH = 160
+"""Columns where there is no terminal to say how many it has."""
+_COLOURS = {"normal": "green", "warning": "yellow", "critical": "bold red", "no data": "dim"}
+
+
+@click.group()
+def rules() -> None:
+    """List, check and try out the rules."""
+
+
+@rules.command("list")
+@click.option("--watch", is_flag=True, help="Again every 2 seconds, until Ctrl-C.")
+@_JSON
+@_CONFIG
+@_LOGS
+def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
+    """Every rule, its current value and the band that it is in.
+
+    Example: forecourt rules list --watch
+    """
+    source = _loaded(config)
+    folder = logs or source.configuration.exporters.jsonl.path
+    settings = source.configuration.processors.thresholds
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    with suppress(KeyboardInterrupt):
+        while True:
+            judged = published(folder)
+            rows = _rows(settings, judged)
+            if as_json:
+                click.echo(orjson.dumps({"problem": judged.problem or None, "rules": rows}, option=orjson.OPT_INDENT_2))
+            else:
+                if watch and console.is_terminal:
+                    console.clear()
+                _show(console, rows, judged)
+            if not watch:
+                return
+            time.sleep(_WATCH_SECONDS)
+
+
+def _rows(settings: ThresholdSettings, judged: Judged) -> list[dict[str, Any]]:
+    """Each rule's evaluations; a rule without any has one row without a value."""
+    by_rule: dict[str, list[dict[str, Any]]] = {}
+    for evaluation in judged.evaluations:
+        by_rule.setdefault(evaluation["rule"], []).append(evaluation)
+    rows = []
+    for name, rule in settings.rules.items():
+        if not rule.enabled:
+            rows.append({**_empty(name), "detail": "switched off"})
+        else:
+            rows += by_rule.get(name) or [_empty(name)]
+    return rows
+
+
+def _empty(name: str) -> dict[str, Any]:
+    return {
+        "rule": name,
+        "key": {},
+        "value": None,
+        "unit": "1",
+        "band": "no data",
+        "severity": "",
+        "status": "inactive",
+        "samples": 0,
+        "detail": "",
+    }
+
+
+def _show(console: Console, rows: Iterable[dict[str, Any]], judged: Judged) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("rule", no_wrap=True)
+    table.add_column("of", overflow="fold")
+    table.add_column("value", justify="right")
+    table.add_column("band")
+    table.add_column("samples", justify="right")
+    table.add_column("alert")
+    for row in rows:
+        colour = _COLOURS[row["band"]]
+        value = format_value(row["value"], row["unit"]) if row["value"] is not None else ""
+        alert = f"{row['status']}, {row['severity']}" if row["severity"] else row["detail"]
+        band = f"[{colour}]{row['band']}[/]"
+        table.add_row(row["rule"], ", ".join(row["key"].values()), value, band, str(row["samples"] or ""), alert)
+    console.print(table)
+    if judged.problem:
+        click.echo(judged.problem, err=True)
+
+
+@rules.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Say whether the rules of FILE, laid out like otel-config.yaml, can be used, and where not.
+
+    Example: forecourt rules check otel-config.yaml
+    """
+    try:
+        source = load(file)
+    except ConfigurationError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from error
+    found = source.configuration.processors.thresholds.rules
+    off = sum(not rule.enabled for rule in found.values())
+    click.echo(f"{file}: ok, {len(found)} rules, {off} of them switched off")
+
+
+@rules.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@period_options
+@click.option("--all", "everything", is_flag=True, help="Also the default rules that FILE does not name.")
+@_JSON
+@_LOGS
+def test(  # noqa: PLR0917  # one for each option
+    file: Path,
+    last: float | None,
+    since: int | None,
+    until: int | None,
+    everything: bool,  # noqa: FBT001  # click's
+    as_json: bool,  # noqa: FBT001  # click's
+    logs: Path | None,
+) -> None:
+    """Judge recorded telemetry by the rules of FILE, and list every alert that would have begun or ended.
+
+    FILE is laid out like otel-config.yaml; of the rules those that it names are tried.
+
+    Example: forecourt rules test my-rules.yaml --last 7days
+    """
+    source = _loaded(file)
+    settings = source.configuration.processors.thresholds
+    named = source.named("processors", "thresholds", "rules")
+    if named and not everything:
+        settings = settings.model_copy(update={"rules": _only(settings.rules, named)})
+    folder = logs or source.configuration.exporters.jsonl.path
+    if not folder.is_dir():
+        raise click.ClickException(f"{folder}: no such folder. Name the one with the records: --logs DIR")
+    started = time.perf_counter()
+    backtest = Backtest(settings, folder, period_of(last, since, until))
+    count = 0
+    for transition in backtest.run():
+        count += 1
+        click.echo(orjson.dumps(_as_json(transition)) if as_json else _as_line(transition))
+    taken = time.perf_counter() - started
+    click.echo(f"{count} transitions; {backtest.records} records judged in {taken:.1f} s", err=True)
+
+
+def _only(given: dict[str, RuleSettings], names: Iterable[str]) -> dict[str, RuleSettings]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _as_json(transition: Transition) -> dict[str, Any]:
+    return {**transition._asdict(), "key": dict(transition.key)}
+
+
+def _as_line(transition: Transition) -> str:
+    moment = datetime.fromtimestamp(transition.time_unix_nano // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    of = format_key(dict(transition.key))
+    return (
+        f"{moment}  {transition.status:<8}  {transition.severity:<8}  {transition.rule}"
+        f"{' {' + of + '}' if of else ''}: {transition.summary} ({transition.reason})"
+    )
+
+
+def _loaded(config: Path | None) -> Source:
+    try:
+        return load(config)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,187 @@
+"""The course of judging: observations go in, derived lines, evaluations and transitions come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from processors.derived import OWN_SERVICE, DerivedLines
+from processors.evaluation import Evaluation, Transition
+from processors.judging import Judging
+from processors.observation import Observation, Projection
+from processors.reading import Reading, projection_for
+from processors.repeats import Repeats
+from processors.rollups import MINUTE_NANO, Rollups
+from processors.rules import Rule, compile_rules
+from processors.sampler import Sampler
+from processors.settings import ThresholdSettings
+
+TICK_NANO = 10_000_000_000
+"""Rules are evaluated at multiples of it, live and in a backtest alike."""
+GAP_NANO = 3 * TICK_NANO
+"""A longer gap between two ticks means that we were not there: stopped, or asleep."""
+_GRACE_NANO = 120_000_000_000
+_FORGET_SERIES_NANO = 3600_000_000_000
+_SKEW_TOLD_SECONDS = 1.0
+
+STATE_FORMAT = 1
+
+
+class Judgement:
+    """Owned by one thread; reads no clock."""
+
+    def __init__(self, settings: ThresholdSettings, *, derives: bool = True) -> None:
+        """Without `derives` there are evaluations and transitions, but no lines."""
+        rules, self._series = compile_rules(settings)
+        self.projection: Projection = projection_for(rules)
+        self._judging = Judging(rules, self._series)
+        self._rollups = Rollups()
+        self.lines = DerivedLines()
+        self._derives = derives
+        self._sampler = Sampler(self._series.values(), self._rollups if derives else None, settings.lateness)
+        self._reading = Reading(self._sampler, self.lines if derives else None, settings.max_series)
+        self._repeats = Repeats()
+        self._told_skewed: dict[str, float] = {}
+        self._tick = 0
+        self._frozen_until = 0
+        self.evaluations: list[Evaluation] = []
+        """Those of the last tick."""
+        self.transitions: list[Transition] = []
+        """Those of all ticks since somebody emptied the list."""
+
+    @property
+    def rules(self) -> list[Rule]:
+        return self._judging.rules
+
+    @property
+    def tick_unix_nano(self) -> int:
+        """When rules were last evaluated; 0 before the first time."""
+        return self._tick
+
+    @property
+    def late_records(self) -> int:
+        return self._sampler.late
+
+    @property
+    def repeated_records(self) -> int:
+        return self._repeats.count
+
+    @property
+    def overflowed_samples(self) -> int:
+        """Samples of keys and series beyond what there is room for."""
+        windows = sum(series.windows.overflowed for series in self._series.values())
+        return windows + self._rollups.overflowed + self._reading.measurements.deltas.overflowed
+
+    def skewed_clocks(self) -> dict[str, float]:
+        """Seconds that each wrong clock is ahead of ours, by service."""
+        return self._reading.clocks.skewed()
+
+    def observe(self, observation: Observation) -> None:
+        """Take a record in, once however often it comes."""
+        if not self._repeats.seen(observation.batch_id, observation.batch_index):
+            self._reading.observe(observation)
+
+    def advance(self, now_unix_nano: int) -> bool:
+        """Evaluate at each tick up to now; whether there was one."""
+        if not self._tick:
+            self._tick = now_unix_nano - now_unix_nano % TICK_NANO
+        ticked = False
+        while self._tick + TICK_NANO <= now_unix_nano:
+            self._tick += TICK_NANO
+            self._evaluate(self._tick)
+            ticked = True
+        return ticked
+
+    def resume(self, now_unix_nano: int) -> None:
+        """Go on after a time in which nobody looked: timers stood still, and for 2 minutes nothing begins or ends."""
+        gap = now_unix_nano - self._tick
+        if not self._tick or gap <= GAP_NANO:
+            return
+        self._judging.postpone(gap)
+        self._reading.presence.excuse(gap)
+        self._frozen_until = now_unix_nano + _GRACE_NANO
+        self._tick = now_unix_nano - now_unix_nano % TICK_NANO
+
+    def _evaluate(self, tick: int) -> None:
+        frozen = tick < self._frozen_until
+        if frozen:
+            self._judging.postpone(TICK_NANO)
+        for service, absent in self._reading.presence.silent(tick):
+            self._sampler.take("service.absent", {"service.name": service}, absent, tick - 1)
+        self.evaluations, transitions = self._judging.judge(tick, frozen=frozen)
+        self.transitions += transitions
+        if self._derives:
+            self._write(transitions, tick)
+        if tick % MINUTE_NANO == 0:
+            self._reading.measurements.deltas.forget(tick - _FORGET_SERIES_NANO)
+
+    def _write(self, transitions: Iterable[Transition], tick: int) -> None:
+        for transition in transitions:
+            self.lines.own(_service_of(transition), "alerts", tick, tick, _alert_fields(transition))
+        self._tell_of_services(tick)
+        for summary in self._rollups.close(tick):
+            self.lines.own(OWN_SERVICE, "rollups", summary.start_unix_nano, tick, summary.fields())
+
+    def _tell_of_services(self, tick: int) -> None:
+        for change in self._reading.presence.changes():
+            fields = {"event": change.event, "attributes": change.attributes}
+            self.lines.own(change.service, "system", change.time_unix_nano, tick, fields)
+        skewed = self.skewed_clocks()
+        for service, seconds in skewed.items():
+            if abs(seconds - self._told_skewed.get(service, 0.0)) > _SKEW_TOLD_SECONDS:
+                fields = {"event": "clock.skewed", "attributes": {"seconds_ahead": seconds}}
+                self.lines.own(service, "system", tick, tick, fields)
+                self._told_skewed[service] = seconds
+        self._told_skewed = {service: told for service, told in self._told_skewed.items() if service in skewed}
+
+    def tell(self, event: str, now_unix_nano: int, **attributes: Any) -> None:
+        """Something of the collector itself, for the stream `system`."""
+        self.lines.own(OWN_SERVICE, "system", now_unix_nano, now_unix_nano, {"event": event, "attributes": attributes})
+
+    def to_state(self) -> dict[str, Any]:
+        """What a restart needs; a value for JSON."""
+        return {
+            "format": STATE_FORMAT,
+            "tick": self._tick,
+            "frozen_until": self._frozen_until,
+            "series": {identity: series.to_state() for identity, series in self._series.items()},
+            "states": self._judging.to_state(),
+            "rollups": self._rollups.to_state(),
+            "reading": self._reading.to_state(),
+            "repeats": self._repeats.to_state(),
+            "told_skewed": self._told_skewed,
+        }
+
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Go on from a state; rules that are not as they were begin anew."""
+        self._tick = content["tick"]
+        self._frozen_until = content["frozen_until"]
+        for identity, series in content["series"].items():
+            if identity in self._series:
+                self._series[identity].restore(series)
+        self._judging.restore(content["states"])
+        self._rollups.restore(content["rollups"])
+        self._reading.restore(content["reading"])
+        self._repeats.restore(content["repeats"])
+        self._told_skewed = dict(content["told_skewed"])
+
+
+def _service_of(transition: Transition) -> str:
+    return dict(transition.key).get("service.name") or OWN_SERVICE
+
+
+def _alert_fields(transition: Transition) -> dict[str, Any]:
+    """As a line of the stream `alerts`."""
+    key = dict(transition.key)
+    named = ",".join(f"{label}={value}" for label, value in key.items())
+    return {
+        "alert": f"{transition.rule}{{{named}}}",
+        "rule": transition.rule,
+        "key": key,
+        "severity": transition.severity,
+        "status": transition.status,
+        "value": transition.value,
+        "summary": transition.summary,
+        "reason": transition.reason,
+        "trace_ids": transition.traces,
+    }

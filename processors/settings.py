@@ -1,0 +1,187 @@
+"""What the operator may set about judging, and the model that all settings share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+from processors.conditions import ConditionText
+from processors.default_rules import DEFAULT_RULES
+from processors.indicators import known_indicator
+from processors.matchers import parse_matcher
+from processors.units import Seconds, format_duration, parse_duration
+
+_OUTCOMES = re.compile(r"([1-9]\d*) outcomes")
+_MAX_WINDOW_SECONDS = 24 * 3600
+
+
+class Settings(BaseModel):
+    """A component that is named without settings (`health_check:`) has its defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_named(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        named = {name for name, value in content.items() if value is None and _has_defaults(cls.model_fields.get(name))}
+        return {name: {} if name in named else value for name, value in content.items()}
+
+
+def _has_defaults(field: FieldInfo | None) -> bool:
+    kinds = get_args(field.annotation) or (field.annotation,) if field else ()
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)]
+    return bool(models) and not any(inner.is_required() for inner in models[0].model_fields.values())
+
+
+def _window(value: Any) -> Any:
+    if isinstance(value, str) and (found := _OUTCOMES.fullmatch(value.strip())):
+        return Outcomes(int(found[1]))
+    if isinstance(value, Outcomes):
+        return value
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a window, expected for example 5min, 1h or 50 outcomes") from None
+    raise ValueError(f"{value!r} has no unit, expected a window as in 5min or 50 outcomes")
+
+
+class Outcomes(int):
+    """So many of the last outcomes, whenever they were."""
+
+    def __str__(self) -> str:
+        return f"{int(self)} outcomes"
+
+
+def _window_text(window: float) -> str:
+    return str(window) if isinstance(window, Outcomes) else format_duration(window)
+
+
+WindowText = Annotated[Any, BeforeValidator(_window), PlainSerializer(_window_text)]
+
+
+def _matcher(text: str) -> str:
+    parse_matcher(text)
+    return text
+
+
+MatcherText = Annotated[str, AfterValidator(_matcher)]
+Level = Literal["warning", "critical"]
+Severity = Literal["low", "medium", "high", "critical"]
+Statistic = Literal[
+    "p50",
+    "p75",
+    "p90",
+    "p95",
+    "p99",
+    "p99.9",
+    "mean",
+    "min",
+    "max",
+    "last",
+    "sum",
+    "count",
+    "rate",
+    "ratio",
+    "failures",
+]
+
+
+class BandSettings(Settings):
+    """Entered when `when` holds; left when it doesn't, or, if `clear` is given, only when that holds."""
+
+    level: Level
+    when: ConditionText
+    clear: ConditionText | None = None
+    severity: Severity
+
+    @model_validator(mode="after")
+    def _clears_the_other_way(self) -> Self:
+        if self.clear is not None and self.clear.upward == self.when.upward:
+            raise ValueError(f"clear {self.clear} points the same way as when {self.when}; expected the other")
+        return self
+
+
+class RuleSettings(Settings):
+    enabled: bool = True
+    indicator: str | None = None
+    metric: str | None = None
+    statistic: Statistic = "mean"
+    where: tuple[MatcherText, ...] = ()
+    of: tuple[MatcherText, ...] = ()
+    by: tuple[str, ...] = ("service.name",)
+    window: WindowText = 300.0
+    within: Seconds = 7 * 86400.0
+    widen_to: Seconds | None = None
+    minimum_count: int = Field(1, ge=1)
+    minimum_failures: int = Field(0, ge=0)
+    minimum_users: int = Field(0, ge=0)
+    for_: Seconds = Field(0.0, alias="for")
+    keep_firing_for: Seconds = 0.0
+    bands: tuple[BandSettings, ...]
+    summary: str = ""
+    next_steps: tuple[str, ...] = ()
+
+    @field_validator("bands")
+    @classmethod
+    def _has_bands(cls, bands: tuple[BandSettings, ...]) -> tuple[BandSettings, ...]:
+        if not bands:
+            raise ValueError('needs a band, for example {level: warning, when: "> 3s", severity: low}')
+        return bands
+
+    @model_validator(mode="after")
+    def _measures_something(self) -> Self:
+        if (self.indicator is None) == (self.metric is None):
+            raise ValueError("needs either indicator or metric")
+        if self.indicator is not None:
+            known_indicator(self.indicator)
+        if self.of and self.statistic != "ratio":
+            raise ValueError(f"of is for statistic ratio, not {self.statistic}")
+        if not isinstance(self.window, Outcomes) and self.window > _MAX_WINDOW_SECONDS:
+            raise ValueError(f"window {format_duration(self.window)} is longer than 24h")
+        return self
+
+
+class ThresholdSettings(Settings):
+    """`processors.thresholds`; a rule of the default with some keys changed keeps its others."""
+
+    lateness: Seconds = 120.0
+    max_keys: int = Field(1000, ge=1)
+    max_series: int = Field(20_000, ge=1)
+    rules: dict[str, RuleSettings] = Field(default_factory=lambda: _default_rules({}))
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _over_the_default(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {
+            **{name: dict(rule) for name, rule in DEFAULT_RULES.items()},
+            **{name: _over(name, rule) for name, rule in given.items()},
+        }
+
+
+def _over(name: str, rule: Any) -> Any:
+    default = DEFAULT_RULES.get(name)
+    if default is None or not isinstance(rule, Mapping | None):
+        return rule
+    return {**default, **(rule or {})}
+
+
+def _default_rules(_given: Mapping[str, Any]) -> dict[str, RuleSettings]:
+    return {name: RuleSettings.model_validate(rule) for name, rule in DEFAULT_RULES.items()}

@@ -1,0 +1,190 @@
+"""The judge follows a real store: live, from files, over restarts and refusing disks."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from collector import judge as judge_module
+from collector.decoding import Decoder, DecodingLimits
+from collector.judge import Judge
+from processors.judgement import Judgement
+from processors.settings import ThresholdSettings
+from storage import State, Store
+from storage.names import segments
+from tests.crash.test_kill_judging import SPANS, _requests
+
+
+class Running:
+    """A store and its judge, as the collector wires them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.slept_nano = 0
+        clock: Callable[[], int] = lambda: time.time_ns() + self.slept_nano  # noqa: E731  # the test's own
+        self.judge = Judge(Judgement(ThresholdSettings()), folder, clock=clock)
+        self.store = Store(folder, on_stored=self.judge.stored)
+        self._decoder = Decoder(redactor=None, limits=DecodingLimits())
+
+    def start(self, *, unclean: bool = False) -> None:
+        self.store.open(self.judge.recover)
+        self.judge.start(self.store.append, unclean=unclean)
+
+    def stop(self) -> None:
+        self.judge.stop()
+        self.store.close()
+
+    def send(self, number: int, *, late: bool = False) -> None:
+        body = _requests(number, late=late)
+        projection = self.judge.judgement.projection
+        for batch in self._decoder.decode_traces(
+            body, projection, encoding="protobuf", received_unix_nano=time.time_ns()
+        ):
+            self.store.append(batch.stream, batch.lines, batch.times_unix_nano, batch.observations).result(10)
+
+    def records(self, stream: str) -> list[dict[str, Any]]:
+        return [
+            orjson.loads(line) for _, path in segments(self.folder / stream) for line in path.read_bytes().splitlines()
+        ]
+
+
+@contextmanager
+def running(folder: Path, *, unclean: bool = False) -> Iterator[Running]:
+    found = Running(folder)
+    found.start(unclean=unclean)
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+def wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _ids(records: list[dict[str, Any]]) -> Counter[tuple[str, int]]:
+    return Counter((record["batch_id"], record["batch_index"]) for record in records)
+
+
+def test_what_is_stored_is_judged(tmp_path: Path) -> None:
+    """And the derived lines are in their streams when it has stopped."""
+    with running(tmp_path) as found:
+        for number in range(5):
+            found.send(number)
+    assert _ids(found.records("performance")) == _ids(found.records("traces"))
+    assert [line["event"] for line in found.records("system")] == [
+        "collector.started",
+        "collector.stopped",
+    ]
+
+
+def test_when_it_lags_it_goes_on_from_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue in memory is bounded; nothing is judged twice or left out."""
+    monkeypatch.setattr(judge_module, "_QUEUE_RECORDS", 2 * SPANS)
+    with running(tmp_path) as found:
+        observe = found.judge.judgement.observe
+
+        def slowly(observation: Any) -> None:
+            time.sleep(0.0005)
+            observe(observation)
+
+        monkeypatch.setattr(found.judge.judgement, "observe", slowly)
+        for number in range(60):
+            found.send(number)
+        assert found.judge.lag_seconds() > 0
+        wait(lambda: found.judge.lag_seconds() == 0)
+    assert found.judge.drops > 0
+    assert _ids(found.records("performance")) == _ids(found.records("traces"))
+
+
+def test_a_run_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
+    """Also with what was stored while nobody judged."""
+    with running(tmp_path) as found:
+        found.send(1)
+    with_store_only = Running(tmp_path)
+    with_store_only.store.open()
+    with_store_only.send(2)
+    with_store_only.store.close()
+    with running(tmp_path, unclean=True) as again:
+        wait(lambda: again.judge.judged_records == SPANS)
+        again.send(3)
+    assert _ids(again.records("performance")) == _ids(again.records("traces"))
+    assert [line["event"] for line in again.records("system")][2] == "collector.restarted"
+
+
+def test_without_its_state_it_goes_on_with_what_comes_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Judging all again would have every old record twice in the derived streams."""
+    with running(tmp_path) as found:
+        found.send(1)
+    for path in (tmp_path / ".forecourt").glob("state.db*"):
+        path.unlink()
+    with running(tmp_path) as again:
+        again.send(2)
+    assert _ids(again.records("performance")) == _ids(again.records("traces"))
+    assert "no checkpoint, but derived streams" in caplog.text
+
+
+def test_derived_lines_wait_for_a_disk_that_refuses_them(tmp_path: Path) -> None:
+    """No checkpoint says that they are written until they are."""
+    (tmp_path / "performance").write_text("in the way of the folder")
+    with running(tmp_path) as found:
+        found.send(1)
+        wait(lambda: found.store.statistics().write_failures > 1)
+        (tmp_path / "performance").unlink()
+        wait(lambda: len(found.records("performance")) == SPANS)
+    assert _ids(found.records("performance")) == _ids(found.records("traces"))
+
+
+def test_one_record_that_cannot_be_judged_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is kept in its stream, counted and told."""
+    with running(tmp_path) as found:
+        observe = found.judge.judgement.observe
+
+        def stumbling(observation: Any) -> None:
+            if observation.batch_index == 3:
+                raise RuntimeError("a fault of ours")
+            observe(observation)
+
+        monkeypatch.setattr(found.judge.judgement, "observe", stumbling)
+        found.send(1)
+    assert found.judge.failed_records == 1
+    assert len(found.records("performance")) == SPANS - 1
+    assert "a record could not be judged" in caplog.text
+
+
+def test_evaluations_are_published_with_their_time(tmp_path: Path) -> None:
+    """For commands and pages, at each tick."""
+    with running(tmp_path) as found:
+        found.send(1)
+        found.send(2)
+        wait(lambda: bool(found.judge.judgement.evaluations))
+    state = State.open(tmp_path / ".forecourt" / "state.db")
+    published = state.published()
+    state.close()
+    assert published is not None
+    assert published.time_unix_nano % 10_000_000_000 == 0
+    assert {"http.server.error_rate", "http.server.mean"} <= {one["rule"] for one in published.evaluations}
+
+
+def test_a_machine_that_slept_is_as_if_it_had_been_restarted(tmp_path: Path) -> None:
+    """Timers stood still, and for two minutes nothing begins or ends."""
+    with running(tmp_path) as found:
+        found.send(1)
+        found.send(2)
+        wait(lambda: found.judge.judged_records == 2 * SPANS)
+        found.slept_nano = 240 * 1_000_000_000
+        wait(lambda: any(one.detail == "grace after a restart" for one in found.judge.judgement.evaluations))
