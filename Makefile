@@ -30,6 +30,7 @@ bench:
 	@$(PYTHON) bootstrap.py dev
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/judging.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info
