@@ -107,8 +107,8 @@ def _answer(found: list[dict[str, Any]], problem: str, *, as_json: bool) -> NoRe
         click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     else:
         for evaluation in found:
-            known = evaluation["value"] is not None
-            value = f"is {format_value(evaluation['value'], evaluation['unit'])}" if known else "has no value"
+            judged = evaluation["value"] is not None
+            value = f"is {format_value(evaluation['value'], evaluation['unit'])}" if judged else "has no value"
             told = f" ({evaluation['detail']})" if evaluation["detail"] else ""
             of = format_key(evaluation["key"])
             click.echo(f"{_WORDS[_CODES[evaluation['band']]]}: {evaluation['rule']} {{{of}}} {value}{told}")

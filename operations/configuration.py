@@ -91,6 +91,8 @@ def _text(path: Path) -> str:
 
 def _checked(name: str, text: str, folder: Path, environment: Mapping[str, str]) -> Source:
     document = read_document(text, environment)
+    if isinstance(document.values, dict) and set(document.values) == {"rules"}:
+        document.move_below("processors", "thresholds")
     if not document.problems:
         values = {} if document.values is None else document.values
         _make_absolute(values, folder)

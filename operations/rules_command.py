@@ -116,7 +116,9 @@ def _show(console: Console, rows: Iterable[dict[str, Any]], judged: Judged) -> N
 @rules.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Say whether the rules of FILE, laid out like otel-config.yaml, can be used, and where not.
+    """Say whether the rules of FILE can be used, and where not.
+
+    FILE is laid out like otel-config.yaml, or has nothing but `rules:`.
 
     Example: forecourt rules check otel-config.yaml
     """
@@ -147,7 +149,7 @@ def test(  # noqa: PLR0917  # one for each option
 ) -> None:
     """Judge recorded telemetry by the rules of FILE, and list every alert that would have begun or ended.
 
-    FILE is laid out like otel-config.yaml; of the rules those that it names are tried.
+    FILE is laid out like otel-config.yaml, or has nothing but `rules:`; the rules that it names are tried.
 
     Example: forecourt rules test my-rules.yaml --last 7days
     """

@@ -42,6 +42,13 @@ class Document:
             way, known = way[:-1], self.places
         return known.get(way, (1, 1))
 
+    def move_below(self, *way: str) -> None:
+        """As if the whole text stood at that place."""
+        for key in reversed(way):
+            self.values = {key: self.values}
+        self.places = {(*way, *place): where for place, where in self.places.items()}
+        self.keys = {(*way, *place): where for place, where in self.keys.items()}
+
 
 def read_document(text: str, environment: Mapping[str, str] = os.environ) -> Document:
     """Read one YAML document; what is wrong is in its `problems`."""

@@ -9,7 +9,7 @@ from typing import Any
 from processors.conditions import Condition
 from processors.evaluation import Status
 
-NO_DATA_NANO = 3600 * 1_000_000_000
+NO_DATA_NANO = 1800 * 1_000_000_000
 """How long a firing alert lives on without data."""
 
 
@@ -107,7 +107,7 @@ class RuleState:
             return None
         self.firing = self.no_data_since = None
         self.since = [None] * len(self.since)
-        return self._become("resolved", now, "no data for an hour")
+        return self._become("resolved", now, "no_data")
 
     def _become(self, status: Status, now: int, reason: str) -> str:
         self.status, self.status_since = status, now

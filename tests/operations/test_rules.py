@@ -108,6 +108,14 @@ def test_rules_are_checked_like_the_configuration(tmp_path: Path) -> None:
         0,
         f"{good}: ok, {len(DEFAULT_RULES) + 1} rules, 0 of them switched off\n",
     )
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(yaml.safe_dump(SLOW["processors"]["thresholds"]))
+    assert forecourt("rules", "check", alone, cwd=tmp_path).stdout.startswith(
+        f"{alone}: ok, {len(DEFAULT_RULES) + 1} rules"
+    )
+    alone.write_text(alone.read_text().replace("medium", "urgent"))
+    told = forecourt("rules", "check", alone, cwd=tmp_path).stderr
+    assert told.startswith(f"{alone}:5:17: processors.thresholds.rules.slow orders.bands.0.severity: 'urgent': ")
     good.write_text(good.read_text().replace("> 50ms", "50ms"))
     bad = forecourt("rules", "check", good, cwd=tmp_path)
     assert bad.returncode == 1

@@ -59,13 +59,14 @@ def test_too_few_samples_are_no_data_and_never_fine() -> None:
     assert (evaluation.value, evaluation.band, evaluation.detail) == (None, "no data", "20 samples of at least 30")
 
 
-def test_an_alert_outlives_missing_data_for_an_hour() -> None:
+def test_an_alert_outlives_missing_data_for_half_an_hour() -> None:
     """Silence does not mean that it got better; nor does it alarm for ever."""
-    firing = course().each(0, 100, queue(9), 10).feed([], until=3000)
+    firing = course().each(0, 100, queue(9), 10).feed([], until=2000)
     assert firing.told == ["10 firing low"]
     assert (firing.evaluation.status, firing.evaluation.band) == ("firing", "no data")
-    firing.feed([], until=5000)
-    assert firing.told == ["10 firing low", "4000 resolved low"]
+    firing.feed([], until=3000)
+    assert firing.told == ["10 firing low", "2200 resolved low"]
+    assert firing.lines()["alerts"][-1]["reason"] == "no_data"
 
 
 def test_a_gauge_counts_for_five_minutes() -> None:
