@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import orjson
 
+from collector.stored_observations import fill_windows, observed
 from processors.derived import STREAMS as DERIVED
 from processors.judgement import GAP_NANO, STATE_FORMAT, Judgement
-from processors.observation import Observation, observe
+from processors.observation import Observation
 from storage import State, StateError, StoreError
 from storage.names import OWN_FOLDER
 from storage.reader import Span, StoredRecord, read, unread
@@ -30,7 +31,7 @@ _QUEUE_RECORDS = 100_000
 """Observations that wait in memory; beyond it the files are read instead."""
 _FLUSH_SECONDS = 1.0
 _CHECKPOINT_SECONDS = 10.0
-_WRITE_SECONDS = 30.0
+_WRITE_SECONDS = 3.0
 """How long a checkpoint waits for its lines to reach the disk."""
 _UNWRITTEN_BYTES = 64 * 2**20
 """Derived lines that the disk refuses; beyond it judging waits."""
@@ -111,11 +112,16 @@ class Judge:
         return {}
 
     def _take_up(self, checkpoint: Checkpoint) -> bool:
-        content = orjson.loads(checkpoint.content)
-        if content["format"] != STATE_FORMAT:
-            _log.warning("the checkpoint is of another Forecourt; windows begin anew")
-        else:
+        try:
+            content = orjson.loads(checkpoint.content)
+            if content["format"] != STATE_FORMAT:
+                raise ValueError(f"its format is {content['format']}, not {STATE_FORMAT}")  # noqa: TRY301  # one way out
             self.judgement.restore(content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _log.warning(
+                "the checkpoint can't be read (%r): alerts begin anew, windows are filled from records", error
+            )
+            self.judgement = self.judgement.afresh()
         for stream, segments in checkpoint.segment_bytes.items():
             kept = self._positions if stream in self._positions else self._lengths
             kept.setdefault(stream, {}).update(segments)
@@ -187,6 +193,7 @@ class Judge:
     def _begin(self, state: State) -> None:
         event = "collector.restarted" if self._unclean else "collector.started"
         self._save(state)  # from here on a derived segment that no checkpoint names came after it
+        fill_windows(self.judgement, self._folder, self._positions, self._clock(), self._stopping.is_set)
         self._catch_up(state)
         self.judgement.resume(self._clock())
         self.judgement.tell(event, self._clock(), after_crash=self._unclean)
@@ -269,11 +276,8 @@ class Judge:
         return Span(stream, segment, path, self._positions[stream].get(segment, 0), end)
 
     def _judge_stored(self, stored: StoredRecord) -> None:
-        try:
-            observation = observe(stored.stream, stored.record, self.judgement.projection)
-        except (KeyError, TypeError, AttributeError) as error:
-            _log.warning("%s/%s: a line is no record of its stream (%r)", stored.stream, stored.segment, error)
-        else:
+        observation = observed(stored, self.judgement)
+        if observation is not None:
             self._observe((observation,))
         self._positions[stored.stream][stored.segment] = stored.end
 

@@ -14,6 +14,7 @@ _BEHIND_NANO = 60_000_000_000
 _STEADY_NANO = 5_000_000_000
 """A backlog catches up or falls behind; a wrong clock is late by the same in each minute."""
 _MINUTES = 3
+_MAX_SENDERS = 1000
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Clocks:
         """When it happened by our clock: never after it arrived."""
         known = self._senders.get(sender)
         if known is None:
+            if len(self._senders) >= _MAX_SENDERS:
+                return min(event_unix_nano, received_unix_nano)
             known = self._senders[sender] = _Sender()
         difference = received_unix_nano - event_unix_nano
         minute = received_unix_nano // _MINUTE_NANO

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +22,7 @@ class Errors:
     """An exception that spans and log records of one trace tell alike is one error: the first to come is kept."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def of_span(self, span: SpanObservation) -> Fields | None:
         """As a line of the stream `errors`; None for what is no error, or was told already."""
@@ -47,7 +48,8 @@ class Errors:
     def _known(self, trace_id: str, exception: ExceptionObservation | None) -> bool:
         if exception is None or not trace_id:
             return False
-        told = (trace_id, exception.type.rpartition(".")[2], exception.message)
+        said = f"{exception.type.rpartition('.')[2]}: {exception.message}"
+        told = (trace_id, hashlib.blake2b(said.encode(errors="replace"), digest_size=8).hexdigest())
         if told in self._seen:
             return True
         self._seen[told] = None
@@ -59,7 +61,7 @@ class Errors:
         return list(self._seen)
 
     def restore(self, content: Iterable[Any]) -> None:
-        self._seen = OrderedDict.fromkeys((trace, kind, message) for trace, kind, message in content)
+        self._seen = OrderedDict.fromkeys((trace, said) for trace, said in content)
 
 
 def _fields(

@@ -34,6 +34,8 @@ SPAN_KEYS = frozenset(
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
+_LABEL_LENGTH = 256
+"""Of what keys are made of: a longer one is nobody's route."""
 _WEBSOCKET = frozenset({"ws", "wss", "websocket"})
 
 
@@ -73,8 +75,8 @@ def read_request(span: SpanObservation) -> HttpRequest | None:
     if agent and str(agent).startswith(PROBE_USER_AGENT):
         return None
     return HttpRequest(
-        str(method),
-        str(attributes.get("http.route", "")),
+        str(method)[:_LABEL_LENGTH],
+        str(attributes.get("http.route", ""))[:_LABEL_LENGTH],
         _status(attributes),
         max(0, span.end_unix_nano - span.start_unix_nano) / 1e9,
         _is_sampled(span.trace_state) if span.trace_state else False,

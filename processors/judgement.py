@@ -32,7 +32,9 @@ class Judgement:
 
     def __init__(self, settings: ThresholdSettings, *, derives: bool = True) -> None:
         """Without `derives` there are evaluations and transitions, but no lines."""
+        self._settings = settings
         rules, self._series = compile_rules(settings)
+        self._unfilled = set(self._series)
         self.projection: Projection = projection_for(rules)
         self._judging = Judging(rules, self._series)
         self._rollups = Rollups()
@@ -138,6 +140,21 @@ class Judgement:
         """Something of the collector itself, for the stream `system`."""
         self.lines.own(OWN_SERVICE, "system", now_unix_nano, now_unix_nano, {"event": event, "attributes": attributes})
 
+    def afresh(self) -> Judgement:
+        """Another that knows nothing yet."""
+        return Judgement(self._settings)
+
+    def filler(self) -> Judgement | None:
+        """One that reads for the rules whose windows no state has filled; None when there is no such rule."""
+        new = {rule.name: rule.settings for rule in self.rules if rule.identity in self._unfilled}
+        return Judgement(self._settings.model_copy(update={"rules": new}), derives=False) if new else None
+
+    def fill_from(self, filler: Judgement) -> None:
+        """Take the windows over that it has filled from stored records."""
+        for identity in self._unfilled & filler._series.keys():  # its own class
+            self._series[identity].take_over(filler._series[identity])
+        self._unfilled.clear()
+
     def to_state(self) -> dict[str, Any]:
         """What a restart needs; a value for JSON."""
         return {
@@ -159,6 +176,7 @@ class Judgement:
         for identity, series in content["series"].items():
             if identity in self._series:
                 self._series[identity].restore(series)
+                self._unfilled.discard(identity)
         self._judging.restore(content["states"])
         self._rollups.restore(content["rollups"])
         self._reading.restore(content["reading"])

@@ -38,6 +38,8 @@ from processors.sampler import Sampler
 
 _SAMPLING_NANO = 600_000_000_000
 """How long a service counts as sampling after its last span that says so."""
+_MAX_SAMPLED = 1000
+_LABEL_LENGTH = 256
 _QUERY_KEYS = frozenset(
     {"db.namespace", "db.operation", "db.operation.name", "db.query.summary", "db.system", "db.system.name"}
 )
@@ -102,7 +104,7 @@ class Reading:
     def _request(self, span: SpanObservation, request: HttpRequest, time: int, *, late: bool) -> None:
         if self._lines:
             self._lines.of(span, "performance", span.end_unix_nano or time, performance_fields(span, request))
-        if request.sampled:
+        if request.sampled and len(self._sampled) < _MAX_SAMPLED:
             self._sampled[span.service] = span.received_unix_nano
         if self._is_sampled(span.service, span.received_unix_nano):
             return  # its histogram of durations knows all of them
@@ -127,7 +129,7 @@ class Reading:
         seconds = max(0, span.end_unix_nano - span.start_unix_nano) / 1e9
         failed = span.status == "ERROR"
         summary = attributes.get("db.query.summary") or attributes.get("db.operation.name") or span.name
-        key = (span.service, str(system), str(summary))
+        key = (span.service, str(system)[:_LABEL_LENGTH], str(summary)[:_LABEL_LENGTH])
         self._sampler.roll_up("db.query.response_time", _QUERY, key, seconds, time, errors=failed)
         if not late:
             labels = {**span.resource, **attributes, **dict(zip(_QUERY, key, strict=True))}
@@ -183,7 +185,8 @@ class Reading:
         if event.outcome not in {"success", "failure"}:
             return
         failed = event.outcome == "failure"
-        self._sampler.roll_up("events", _EVENT, (source.service, event.name), event.seconds or 0.0, time, errors=failed)
+        key = (source.service, event.name[:_LABEL_LENGTH])
+        self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, time, errors=failed)
         named = {"service.name": source.service, "event.name": event.name, "event.outcome": event.outcome}
         labels = {**source.resource, **event.attributes, **named}
         for indicator in _EVENT_INDICATORS.get(event.name, ()):

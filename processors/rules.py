@@ -16,6 +16,7 @@ from processors.window import Outcomes as LastOutcomes
 
 _PERCENTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 _SEVERITIES = ("low", "medium", "high", "critical")
+_LABEL_LENGTH = 256
 _METRIC = Indicator("metric", "1")
 METRIC_PREFIX = "metric:"
 """Before the name of a metric that a rule names by itself."""
@@ -44,7 +45,7 @@ class Series:
             return
         if self._failed is not None:
             value = 1.0 if self._failed(labels) else 0.0
-        key = tuple([str(labels.get(label, "")) for label in self.by])
+        key = tuple([str(labels.get(label, ""))[:_LABEL_LENGTH] for label in self.by])
         self.windows.add(key, value, time_unix_nano, trace_id)
         if self._counts_users and value > 0:
             user = str(labels.get("user.id") or labels.get("client.address") or "")
@@ -58,7 +59,7 @@ class Series:
             failed = self._failed(labels)
             count, values = values.count, Histogram()
             values.add(1.0 if failed else 0.0, count)
-        key = tuple([str(labels.get(label, "")) for label in self.by])
+        key = tuple([str(labels.get(label, ""))[:_LABEL_LENGTH] for label in self.by])
         if isinstance(self.windows, Windows):
             self.windows.add_many(key, values, time_unix_nano)
 
@@ -74,6 +75,10 @@ class Series:
             self._users[key] = [(time, user) for time, user in users if time >= now_unix_nano - self._reach_nano]
             if not self._users[key]:
                 del self._users[key]
+
+    def take_over(self, other: Series) -> None:
+        """What the other has seen, in place of what this one has."""
+        self.windows, self._users = other.windows, other._users  # its own class
 
     def to_state(self) -> Any:
         return {"windows": self.windows.to_state(), "users": list(self._users.items())}

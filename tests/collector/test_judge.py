@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,11 +26,11 @@ from tests.crash.test_kill_judging import SPANS, _requests
 class Running:
     """A store and its judge, as the collector wires them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, thresholds: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.slept_nano = 0
         clock: Callable[[], int] = lambda: time.time_ns() + self.slept_nano  # noqa: E731  # the test's own
-        self.judge = Judge(Judgement(ThresholdSettings()), folder, clock=clock)
+        self.judge = Judge(Judgement(ThresholdSettings.model_validate(thresholds or {})), folder, clock=clock)
         self.store = Store(folder, on_stored=self.judge.stored)
         self._decoder = Decoder(redactor=None, limits=DecodingLimits())
 
@@ -188,3 +189,42 @@ def test_a_machine_that_slept_is_as_if_it_had_been_restarted(tmp_path: Path) -> 
         wait(lambda: found.judge.judged_records == 2 * SPANS)
         found.slept_nano = 240 * 1_000_000_000
         wait(lambda: any(one.detail == "grace after a restart" for one in found.judge.judgement.evaluations))
+
+
+def test_a_rule_that_is_new_has_its_window_filled_from_what_is_stored(tmp_path: Path) -> None:
+    """As if it had been there; the others go on from their checkpoint, and nothing is derived again."""
+    with running(tmp_path) as found:
+        found.send(1)
+        found.send(2)
+    new = {
+        "indicator": "spans",
+        "statistic": "count",
+        "bands": [{"level": "warning", "when": "> 1", "severity": "low"}],
+    }
+    again = Running(tmp_path, {"rules": {"new": new}})
+    again.start()
+    again.send(3)
+    wait(lambda: any(one.rule == "new" for one in again.judge.judgement.evaluations))
+    samples = {one.rule: one.samples for one in again.judge.judgement.evaluations}
+    again.stop()
+    assert (samples["new"], samples["http.server.mean"]) == (3 * SPANS, 3 * SPANS)
+    assert _ids(again.records("performance")) == _ids(again.records("traces"))
+
+
+def test_a_checkpoint_that_cannot_be_read_costs_the_alerts_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It starts, says so, fills the windows, and derives nothing twice."""
+    with running(tmp_path) as found:
+        found.send(1)
+    connection = sqlite3.connect(tmp_path / ".forecourt" / "state.db")
+    connection.execute("UPDATE checkpoint SET content = ?", (b'{"format": 1}',))
+    connection.commit()
+    connection.close()
+    with running(tmp_path) as again:
+        again.send(2)
+        wait(lambda: bool(again.judge.judgement.evaluations))
+        samples = {one.rule: one.samples for one in again.judge.judgement.evaluations}
+    assert samples["http.server.mean"] == 2 * SPANS
+    assert "the checkpoint can't be read (KeyError('tick'))" in caplog.text
+    assert _ids(again.records("performance")) == _ids(again.records("traces"))
