@@ -118,9 +118,7 @@ class Judge:
                 raise ValueError(f"its format is {content['format']}, not {STATE_FORMAT}")  # noqa: TRY301  # one way out
             self.judgement.restore(content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            _log.warning(
-                "the checkpoint can't be read (%r): alerts begin anew, windows are filled from records", error
-            )
+            _log.warning("the checkpoint can't be read (%r): alerts begin anew, windows are filled from records", error)
             self.judgement = self.judgement.afresh()
         for stream, segments in checkpoint.segment_bytes.items():
             kept = self._positions if stream in self._positions else self._lengths

@@ -156,6 +156,7 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "statistic": "mean",
         "by": ["service.name", "db.client.connection.pool.name"],
         "window": "5min",
+        "minimum_count": 3,
         "bands": [{**_WARNING_LOW, "when": "> 80%"}, {**_CRITICAL_HIGH, "when": "> 90%"}],
         "summary": "{value} of the connection pool is in use",
         "next_steps": ["forecourt stats database --last 1h"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from processors.clocks import Clocks
@@ -73,6 +73,8 @@ class Reading:
         self._span_numbers = [name for name in sampler.wanted("span.") if name != "span.duration"]
         self._log_numbers = sampler.wanted("log.")
         self._all_spans = sampler.wants("spans") or sampler.wants("span.duration") or bool(self._span_numbers)
+        self._requests = sampler.takes("http.server.response_time", *_OUTCOMES)
+        self._queries = sampler.takes("db.query.response_time", "db.query.errors")
         self._all_logs = sampler.wants("logs") or bool(self._log_numbers)
         self._read: dict[type, Callable[[Any], None]] = {
             SpanObservation: self._span,
@@ -92,7 +94,7 @@ class Reading:
         request = read_request(span)
         if request is not None:
             self._request(span, request, time, late=late)
-        elif span.kind == "CLIENT":
+        elif self._queries and span.kind == "CLIENT":
             self._query(span, time, late=late)
         if span.status == "ERROR" and self._lines and (fields := self.errors.of_span(span)) is not None:
             self._lines.of(span, "errors", ended, fields)
@@ -106,8 +108,8 @@ class Reading:
             self._lines.of(span, "performance", span.end_unix_nano or time, performance_fields(span, request))
         if request.sampled and len(self._sampled) < _MAX_SAMPLED:
             self._sampled[span.service] = span.received_unix_nano
-        if self._is_sampled(span.service, span.received_unix_nano):
-            return  # its histogram of durations knows all of them
+        if not self._requests or self._is_sampled(span.service, span.received_unix_nano):
+            return  # nobody asks, or its histogram of durations knows all of them
         key = (span.service, request.method, request.route)
         self._sampler.roll_up("http.server.response_time", _REQUEST, key, request.seconds, time, errors=request.failed)
         if late:
@@ -270,12 +272,12 @@ _EVENT_INDICATORS = {
 }
 
 
-def _outcomes(status_code: int) -> tuple[tuple[str, float], ...]:
-    return (
-        ("http.server.errors", float(is_failure(status_code))),
-        ("http.server.4xx", float(is_client_error(status_code))),
-        ("http.server.5xx", float(status_code >= 500)),  # noqa: PLR2004  # as in its name
-    )
+_OUTCOMES = ("http.server.errors", "http.server.4xx", "http.server.5xx")
+
+
+def _outcomes(status_code: int) -> Iterator[tuple[str, float]]:
+    failed = (is_failure(status_code), is_client_error(status_code), status_code >= 500)  # noqa: PLR2004  # as in its name
+    return zip(_OUTCOMES, map(float, failed), strict=True)
 
 
 def _in_seconds(values: Histogram, factor: float) -> Histogram:

@@ -22,8 +22,13 @@ class Sampler:
         self.late = 0
         """Records that no window took."""
 
-    def wants(self, indicator: str) -> bool:
-        return indicator in self._by_indicator
+    def wants(self, *indicators: str) -> bool:
+        """Whether a rule measures one of them."""
+        return any(indicator in self._by_indicator for indicator in indicators)
+
+    def takes(self, *indicators: str) -> bool:
+        """Whether a rule measures one of them, or everything is rolled up anyway."""
+        return self._rollups is not None or self.wants(*indicators)
 
     def wanted(self, prefix: str) -> list[str]:
         """The indicators with that prefix that rules ask for."""

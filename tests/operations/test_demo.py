@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -46,6 +47,17 @@ def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None
     assert "tail -f forecourt-demo/logs/traces/*.jsonl" in output
     assert "hunter2" not in "".join(path.read_text() for path in (tmp_path / "forecourt-demo/logs").rglob("*.jsonl"))
     assert output.endswith("Stopped. What was written stays in forecourt-demo\n")
+
+
+def test_what_goes_wrong_in_a_scenario_is_judged(tmp_path: Path) -> None:
+    """From the backend's code to an alert with its severity, by the default rules."""
+    running = _demo(tmp_path, "failed-logins", "--exit-after", "12s")
+    output, _ = running.communicate(timeout=90)
+    assert running.returncode == 0, output
+    lines = "".join(path.read_text() for path in (tmp_path / "forecourt-demo/logs/alerts").glob("*.jsonl")).splitlines()
+    told = {(alert["rule"], alert["status"], alert["severity"]) for alert in map(json.loads, lines)}
+    assert ("auth.success_rate", "firing", "high") in told
+    assert not {rule for rule, _, _ in told} & {"http.server.error_rate", "backend.down", "service.absent"}
 
 
 def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path) -> None:
