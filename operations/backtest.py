@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from processors.evaluation import Evaluation, Transition
 from processors.judgement import Judgement
+from processors.needles import needles_of
 from processors.observation import observe
 from processors.settings import ThresholdSettings
 from storage.names import hour_of, segments
 from storage.reader import Span, plain_name, read
 
-_STREAMS = ("traces", "logs", "metrics", "health")
 _HOUR_NANO = 3600 * 1_000_000_000
 _AFTER_NANO = 600_000_000_000
 """How long after the last record rules are still judged where the end is open."""
@@ -40,7 +40,8 @@ class Backtest:
         judgement, period = self._judgement, self._period
         projection = judgement.projection
         last = 0
-        for stored in read(self._spans()):
+        needles = needles_of(judgement.rules)
+        for stored in read(self._spans(needles), needles):
             received = stored.received_unix_nano
             if received < period.start_unix_nano:
                 continue
@@ -60,12 +61,12 @@ class Backtest:
         self._judgement.transitions.clear()
         return taken
 
-    def _spans(self) -> Iterator[Span]:
+    def _spans(self, streams: Iterable[str]) -> Iterator[Span]:
         """The segments of the hours that the period touches; a segment's hour is that of its writing."""
         start, end = self._period.start_unix_nano, self._period.end_unix_nano
         first = hour_of(max(0, start - _HOUR_NANO))
         last = "9" if end is None else hour_of(end + _HOUR_NANO)
-        for stream in _STREAMS:
+        for stream in streams:
             for name, path in segments(self._folder / stream):
                 if first <= name.hour <= last:
                     yield Span(stream, plain_name(name), path, 0, None)

@@ -65,7 +65,7 @@ def event_of_log(log: LogObservation) -> Event | None:
         return Event(name, outcome, log.time_unix_nano, log.trace_id, None, log.attributes) if name else None
     if not isinstance(log.body, str) or log.resource.get("telemetry.distro.name") == OWN_DISTRIBUTION:
         return None
-    if not log.body.startswith(_STARTS):
+    if not log.body.startswith(LINE_STARTS):
         return None
     for start, meaning in _MEANINGS:
         if log.body.startswith(start):
@@ -131,4 +131,4 @@ _MEANINGS: tuple[tuple[str, Callable[[LogObservation], Told | None]], ...] = (
     ("[BOT] ", _bot),
 )
 """How a line begins, and what it then means."""
-_STARTS = tuple(start for start, _ in _MEANINGS)
+LINE_STARTS = tuple(start for start, _ in _MEANINGS)

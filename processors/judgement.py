@@ -42,7 +42,7 @@ class Judgement:
         self._derives = derives
         self._sampler = Sampler(self._series.values(), self._rollups if derives else None, settings.lateness)
         self._reading = Reading(self._sampler, self.lines if derives else None, settings.max_series)
-        self._repeats = Repeats()
+        self._repeats = Repeats(gaps=not derives)
         self._told_skewed: dict[str, float] = {}
         self._tick = 0
         self._frozen_until = 0

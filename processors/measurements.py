@@ -15,17 +15,14 @@ HTTP_METRICS = {"http.server.request.duration": 1.0, "http.server.duration": 0.0
 """Names in the stable and the old conventions, and what turns a value into seconds."""
 _POOL_USED = frozenset({"db.client.connection.count", "db.client.connections.usage"})
 _POOL_MAX = frozenset({"db.client.connection.max", "db.client.connections.max"})
-METRICS = frozenset(
-    {
-        *HTTP_METRICS,
-        *_POOL_USED,
-        *_POOL_MAX,
-        HEARTBEAT_METRIC,
-        "system.cpu.utilization",
-        "system.filesystem.utilization",
-        "system.memory.utilization",
-    },
-)
+POOL_METRICS = _POOL_USED | _POOL_MAX
+HOST_METRICS = {
+    "host.cpu": "system.cpu.utilization",
+    "host.memory": "system.memory.utilization",
+    "host.disk": "system.filesystem.utilization",
+}
+"""Indicators and the metrics that they are made of."""
+METRICS = frozenset({*HTTP_METRICS, *POOL_METRICS, *HOST_METRICS.values(), HEARTBEAT_METRIC})
 """Metrics that are looked at whatever the rules ask for."""
 POINT_KEYS = frozenset(
     {
@@ -96,7 +93,7 @@ class Measurements:
         elif point.name == "system.filesystem.utilization":
             if attributes.get("system.filesystem.state", attributes.get("state", "used")) == "used":
                 yield Measured("host.disk", labels, value)
-        elif point.name in _POOL_USED | _POOL_MAX:
+        elif point.name in POOL_METRICS:
             yield from self._pool(point, labels, value)
 
     def _pool(self, point: MetricObservation, labels: Mapping[str, Any], value: float) -> Iterator[Measured]:

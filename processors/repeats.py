@@ -13,7 +13,9 @@ _REMEMBERED = 8192
 class Repeats:
     """Remembers which indexes of the last batches were seen, as ranges."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gaps: bool = False) -> None:
+        """With `gaps` records between others may be missing for good, as in a reading that passes some over."""
+        self._gaps = gaps
         self._batches: OrderedDict[str, list[list[int]]] = OrderedDict()
         self._batch_id = ""
         self._range = [0, 0]
@@ -24,6 +26,9 @@ class Repeats:
     def seen(self, batch_id: str, index: int) -> bool:
         """Whether this record was seen before; now it is."""
         if index == self._next and batch_id == self._batch_id:
+            self._next = self._range[1] = index + 1
+            return False
+        if self._gaps and batch_id == self._batch_id and index > self._next >= 0:
             self._next = self._range[1] = index + 1
             return False
         ranges = self._batches.get(batch_id)

@@ -12,6 +12,9 @@ import orjson
 
 from storage.names import SegmentName, segments
 
+Needles = Mapping[str, tuple[bytes, ...] | None]
+"""By stream texts of which a line must hold one; None for all lines."""
+
 
 class StoredRecord(NamedTuple):
     """A line of a segment; `end` is the offset behind it in the uncompressed file, in bytes."""
@@ -51,20 +54,27 @@ def unread(folder: Path, streams: Iterable[str], known: Mapping[str, Mapping[str
                 yield Span(stream, plain, path, start, None)
 
 
-def read(spans: Iterable[Span]) -> Iterator[StoredRecord]:
-    """All records of the parts, by their arrival; lines that are no record are passed over."""
+def read(
+    spans: Iterable[Span], needles: Mapping[str, tuple[bytes, ...] | None] | None = None
+) -> Iterator[StoredRecord]:
+    """All records of the parts, by their arrival; lines that are no record are passed over.
+
+    Of a stream that has `needles` only the lines that hold one of them are parsed; None: all of them.
+    """
+    wanted = needles or {}
     by_stream: dict[str, list[Span]] = {}
     for span in spans:
         by_stream.setdefault(span.stream, []).append(span)
-    return heapq.merge(*map(_of_stream, by_stream.values()), key=lambda stored: stored.received_unix_nano)
+    parts = [_of_stream(parts, wanted.get(stream)) for stream, parts in by_stream.items()]
+    return heapq.merge(*parts, key=lambda stored: stored.received_unix_nano)
 
 
-def _of_stream(spans: Iterable[Span]) -> Iterator[StoredRecord]:
+def _of_stream(spans: Iterable[Span], needles: tuple[bytes, ...] | None) -> Iterator[StoredRecord]:
     for span in spans:
-        yield from _of_segment(span)
+        yield from _of_segment(span, needles)
 
 
-def _of_segment(span: Span) -> Iterator[StoredRecord]:
+def _of_segment(span: Span, needles: tuple[bytes, ...] | None) -> Iterator[StoredRecord]:
     compressed = span.path.suffix == ".gz"
     with gzip.open(span.path, "rb") if compressed else span.path.open("rb") as file:
         file.seek(span.start)
@@ -73,6 +83,8 @@ def _of_segment(span: Span) -> Iterator[StoredRecord]:
             if (span.end is not None and end >= span.end) or not line.endswith(b"\n"):
                 return
             end += len(line)
+            if needles is not None and not any(map(line.__contains__, needles)):
+                continue
             try:
                 record = orjson.loads(line)
             except orjson.JSONDecodeError:

@@ -1,0 +1,54 @@
+"""Which stored lines a rule can be about at all, told by a text that they hold: the rest need not be parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from processors.events import LINE_STARTS
+from processors.indicators import Source
+from processors.measurements import HOST_METRICS, HTTP_METRICS, POOL_METRICS
+from processors.rules import Rule
+
+Needles = Mapping[str, tuple[bytes, ...] | None]
+"""By stream: a line without any of them is nobody's; None: every line may be somebody's."""
+
+_STREAMS = ("traces", "logs", "metrics", "health")
+
+
+def _names(metrics: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(b'"name":' + orjson.dumps(name) for name in sorted(metrics))
+
+
+_BY_SOURCE: dict[Source, dict[str, tuple[bytes, ...] | None]] = {
+    "request": {"traces": (b'"http.request.method"', b'"http.method"'), "metrics": _names(HTTP_METRICS)},
+    "query": {"traces": (b'"db.system',)},
+    "event": {
+        "traces": (b'"event.outcome"',),
+        "logs": (b'"event.outcome"', *(b'"body":' + orjson.dumps(start)[:-1] for start in LINE_STARTS)),
+    },
+    "span": {"traces": None},
+    "log": {"logs": None},
+    "pool": {"metrics": _names(POOL_METRICS)},
+    "probe": {"health": None},
+    "service": dict.fromkeys(_STREAMS),
+}
+
+
+def needles_of(rules: Iterable[Rule]) -> Needles:
+    """A stream that no rule looks at is left out."""
+    found: dict[str, tuple[bytes, ...] | None] = {}
+    for rule in rules:
+        for stream, needles in _of(rule).items():
+            known = found.get(stream, ())
+            found[stream] = None if needles is None or known is None else (*known, *needles)
+    return {stream: None if needles is None else tuple(dict.fromkeys(needles)) for stream, needles in found.items()}
+
+
+def _of(rule: Rule) -> dict[str, tuple[bytes, ...] | None]:
+    if rule.settings.metric is not None:
+        return {"metrics": _names([rule.settings.metric])}
+    if rule.indicator.source == "metric":
+        return {"metrics": _names([HOST_METRICS[rule.source]])}
+    return _BY_SOURCE[rule.indicator.source]
