@@ -10,7 +10,9 @@ from typing import Any
 from processors.observation import ExceptionObservation, LogObservation, SpanObservation, exception_of
 
 LOG_KEYS = frozenset({"exception.type", "exception.message", "exception.stacktrace", "http.route"})
-SPAN_KEYS = frozenset({"error.type", "http.route"})
+_PART_OF_A_RESPONSE = "asgi.event.type"
+"""Contrib's ASGI instrumentation makes a span of each message, which fails as its request does."""
+SPAN_KEYS = frozenset({_PART_OF_A_RESPONSE, "error.type", "http.route"})
 SEVERITY_ERROR = 17
 """Severity numbers from here on are errors (OpenTelemetry, Logs Data Model)."""
 _REMEMBERED = 4096
@@ -26,7 +28,9 @@ class Errors:
 
     def of_span(self, span: SpanObservation) -> Fields | None:
         """As a line of the stream `errors`; None for what is no error, or was told already."""
-        if span.status != "ERROR" or self._known(span.trace_id, span.exception):
+        if span.status != "ERROR" or _PART_OF_A_RESPONSE in span.attributes:
+            return None
+        if self._known(span.trace_id, span.exception):
             return None
         return _fields(
             span.exception,

@@ -111,6 +111,7 @@ def _is_sampled(trace_state: str) -> bool:
 def labels_of(span: SpanObservation, request: HttpRequest) -> dict[str, Any]:
     """What rules may match and group by, under the stable names."""
     return {
+        **span.resource,
         **span.attributes,
         "service.name": span.service,
         "http.request.method": request.method,

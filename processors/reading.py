@@ -106,7 +106,7 @@ class Reading:
     def _request(self, span: SpanObservation, request: HttpRequest, time: int, *, late: bool) -> None:
         if self._lines:
             self._lines.of(span, "performance", span.end_unix_nano or time, performance_fields(span, request))
-        if request.sampled and len(self._sampled) < _MAX_SAMPLED:
+        if request.sampled and (span.service in self._sampled or len(self._sampled) < _MAX_SAMPLED):
             self._sampled[span.service] = span.received_unix_nano
         if not self._requests or self._is_sampled(span.service, span.received_unix_nano):
             return  # nobody asks, or its histogram of durations knows all of them

@@ -330,6 +330,28 @@ def test_an_exception_that_span_and_log_tell_is_one_error() -> None:
     ]
 
 
+def test_the_messages_of_a_failed_response_are_no_errors_of_their_own() -> None:
+    """Contrib makes a span of each; the request is the error."""
+    told = [
+        span(1, "GET / http send", status="ERROR", attributes={"asgi.event.type": "http.response.start"}),
+        span(1, "GET /", kind="SERVER", status="ERROR", attributes={"error.type": "500", "http.route": "/"}),
+    ]
+    errors = Course("queue").feed(told, until=10).lines()["errors"]
+    assert [(line["source"], line["error_type"], line["route"]) for line in errors] == [("GET /", "500", "/")]
+
+
+def test_rules_may_group_requests_by_what_the_resource_says() -> None:
+    """By version, say, or by host."""
+    rule = {"indicator": "http.server.errors", "statistic": "ratio", "by": ["service.version"], "bands": QUEUE["bands"]}
+    versions = Course("versions", {"versions": rule})
+    for version, status in (("1", 200), ("2", 500)):
+        resource = {"service.version": version}
+        versions.each(0, 10, lambda at, s=status, r=resource: request(at, status=s, resource=r))  # type: ignore[misc]
+    versions.feed([], until=20)
+    found = {one.key: one.value for one in versions.judgement.evaluations if one.rule == "versions"}
+    assert found == {(("service.version", "1"),): 0.0, (("service.version", "2"),): 1.0}
+
+
 def test_events_go_to_their_streams_with_their_attributes() -> None:
     """Security, business and the system apart."""
     told = Course("queue").feed(
