@@ -254,7 +254,7 @@ def backtest(spans: int) -> None:
     rules = {name: every.rules[name] for name in ("http.server.p95", "http.server.error_rate")}
     two = every.model_copy(update={"rules": rules})
     for name, settings in (("two rules", two), ("all default rules", every)):
-        run = Backtest(settings, folder, Period(0, None))
+        run = Backtest(settings, folder, Period(0, None), now_unix_nano=2**62)
         gc.collect()
         started = time.perf_counter()
         transitions = sum(1 for _ in run.run())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processors.evaluation import Evaluation, Transition
-from processors.judgement import Judgement
+from processors.judgement import TICK_NANO, Judgement
 from processors.needles import needles_of
 from processors.observation import observe
 from processors.settings import ThresholdSettings
@@ -16,7 +16,7 @@ from storage.reader import Span, plain_name, read
 
 _HOUR_NANO = 3600 * 1_000_000_000
 _AFTER_NANO = 600_000_000_000
-"""How long after the last record rules are still judged where the end is open."""
+"""How long after the last record rules are still judged where the end is open; never beyond the next tick from now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Period:
 class Backtest:
     """`run` yields each transition that would have happened."""
 
-    def __init__(self, settings: ThresholdSettings, folder: Path, period: Period) -> None:
+    def __init__(self, settings: ThresholdSettings, folder: Path, period: Period, *, now_unix_nano: int) -> None:
+        self._now = now_unix_nano
         self._judgement = Judgement(settings, derives=False)
         self._folder = folder
         self._period = period
@@ -53,7 +54,7 @@ class Backtest:
             self.records += 1
             last = received
         if last:
-            judgement.advance(period.end_unix_nano or last + _AFTER_NANO)
+            judgement.advance(min(period.end_unix_nano or last + _AFTER_NANO, self._now + TICK_NANO))
         yield from self._taken()
 
     def _taken(self) -> list[Transition]:

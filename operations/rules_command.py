@@ -162,7 +162,7 @@ def test(  # noqa: PLR0917  # one for each option
     if not folder.is_dir():
         raise click.ClickException(f"{folder}: no such folder. Name the one with the records: --logs DIR")
     started = time.perf_counter()
-    backtest = Backtest(settings, folder, period_of(last, since, until))
+    backtest = Backtest(settings, folder, period_of(last, since, until), now_unix_nano=time.time_ns())
     count = 0
     for transition in backtest.run():
         count += 1
