@@ -6,9 +6,11 @@ import asyncio
 import functools
 import logging
 import random
+import threading
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
 import orjson
 
@@ -24,10 +26,10 @@ from storage import StoreError
 
 _log = logging.getLogger(__name__)
 
-_THREADS = 8
 _JITTER = 0.1
 """Of an interval, so that not everything happens at once."""
 
+_Result = TypeVar("_Result")
 Append = Callable[[str, bytes, Sequence[int], Sequence[Observation]], "Future[None]"]
 
 
@@ -48,7 +50,6 @@ class Senses:
         self._intake = intake
         self._append = append
         self._telemetry = telemetry
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sense")
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -62,22 +63,47 @@ class Senses:
     def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _repeat(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(_repeatedly(seconds, act)))
 
     async def _measure(self, metrics: HostMetrics) -> None:
-        body = await asyncio.get_running_loop().run_in_executor(self._threads, metrics.request)
+        body = await _in_thread(metrics.request)
         kept = await self._intake.accept(METRICS, body, "protobuf")
         self._telemetry.accepted(
             METRICS, "internal", body_bytes=len(body), records=kept.records, rejected=kept.rejected
         )
 
     async def _look(self, probe: Probe) -> None:
-        record = await asyncio.get_running_loop().run_in_executor(self._threads, health_record, probe)
+        record = await _in_thread(lambda: health_record(probe))
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         await asyncio.wrap_future(self._append("health", line, [record["time_unix_nano"]], [observe_probe(record)]))
+
+
+async def _in_thread(look: Callable[[], _Result]) -> _Result:
+    """In a daemon thread, which nobody waits for at the end: a target may hold it until its timeout."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_Result] = loop.create_future()
+
+    def tell(result: _Result | None, error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast("_Result", result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = look()
+        except Exception as raised:  # noqa: BLE001  # whoever awaits it handles it
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, name="sense", daemon=True).start()
+    return await done
 
 
 async def _repeatedly(seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from collector.probes import Finding, HttpProbe, SqlProbe, TcpProbe, health_record
 from collector.settings import HttpProbeSettings, SqlProbeSettings, TcpProbeSettings
 from processors.observation import observe_probe
+from tests.support.sidecar import Sidecar
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):
@@ -205,3 +207,39 @@ def test_a_finding_is_a_line_that_reads_back() -> None:
     )
     observation = observe_probe(record)
     assert (observation.target, observation.state, observation.unhealthy_after) == ("thing", "down", 2)
+
+
+def test_a_target_that_keeps_us_waiting_does_not_keep_the_collector_from_ending(tmp_path: Path) -> None:
+    """A look at it may take half a minute; stopping does not."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = {"name": "silent", "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}/", "timeout": "30s"}
+        configuration = {
+            "receivers": {"httpcheck": {"targets": [target]}},
+            "service": {"pipelines": {"metrics": {"receivers": ["otlp", "httpcheck"]}}},
+        }
+        sidecar = Sidecar(tmp_path, configuration).start()
+        asking, _ = silent.accept()
+        started = time.monotonic()
+        assert sidecar.stop() == 0
+        assert time.monotonic() - started < 5
+        asking.close()
+
+
+def test_probes_and_the_host_are_stored_and_judged(tmp_path: Path) -> None:
+    """By a running collector, at their intervals."""
+    with answering() as server:
+        target = {"name": "backend", "endpoint": f"http://127.0.0.1:{server.server_port}/200", "unhealthy_after": 1}
+        configuration = {
+            "receivers": {
+                "httpcheck": {"collection_interval": "1s", "targets": [target]},
+                "hostmetrics": {"collection_interval": "1s"},
+            },
+            "service": {"pipelines": {"metrics": {"receivers": ["hostmetrics", "httpcheck"]}}},
+        }
+        with Sidecar(tmp_path, configuration) as sidecar:
+            while len(list(sidecar.records("health"))) < 2:
+                time.sleep(0.1)
+    looks = list(sidecar.records("health"))
+    assert {(line["target"], line["healthy"], line["service"]) for line in looks} == {("backend", True, "forecourt")}
+    names = {record["name"] for record in sidecar.records("metrics")}
+    assert {"system.memory.utilization", "system.filesystem.utilization"} <= names
