@@ -89,6 +89,8 @@ class Judge:
         self.judged_records = 0
         self.failed_records = 0
         """Records that judging stumbled over; a fault of ours."""
+        self.failed = False
+        """Whether judging has ended by a fault of ours."""
         self.drops = 0
         """How often the queue was dropped because judging lagged."""
 
@@ -177,16 +179,21 @@ class Judge:
         self._thread.join()
 
     def _run(self) -> None:
-        state = State.open(self._folder / OWN_FOLDER / "state.db")
         try:
-            self._begin(state)
-            while not self._stopping.is_set():
-                self._round(state)
-            self._end(state)
+            state = State.open(self._folder / OWN_FOLDER / "state.db")
+            try:
+                self._judge_until_stopped(state)
+            finally:
+                state.close()
         except Exception:  # noqa: BLE001  # receiving goes on
+            self.failed = True
             _log.exception("judging has stopped; what is received is kept, and judged after a restart")
-        finally:
-            state.close()
+
+    def _judge_until_stopped(self, state: State) -> None:
+        self._begin(state)
+        while not self._stopping.is_set():
+            self._round(state)
+        self._end(state)
 
     def _begin(self, state: State) -> None:
         event = "collector.restarted" if self._unclean else "collector.started"

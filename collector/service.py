@@ -184,6 +184,8 @@ class Collector:
     def _problem(self) -> str | None:
         if not self._ready:
             return "the collector is starting or stopping"
+        if self._judge.failed:
+            return "judging has stopped; see the log, and restart"
         failure = self._store.statistics().failure
         return f"the store refuses writes: {failure}" if failure else None
 

@@ -228,3 +228,17 @@ def test_a_checkpoint_that_cannot_be_read_costs_the_alerts_and_nothing_else(
     assert samples["http.server.mean"] == 2 * SPANS
     assert "the checkpoint can't be read (KeyError('tick'))" in caplog.text
     assert _ids(again.records("performance")) == _ids(again.records("traces"))
+
+
+def test_a_judge_that_ends_by_a_fault_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Receiving goes on; health tells."""
+    found = Running(tmp_path)
+    monkeypatch.setattr(found.judge.judgement, "advance", lambda _now: 1 / 0)
+    found.start()
+    wait(lambda: found.judge.failed)
+    found.send(1)
+    found.stop()
+    assert len(found.records("traces")) == SPANS
+    assert "judging has stopped; what is received is kept, and judged after a restart" in caplog.text

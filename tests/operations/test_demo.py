@@ -51,12 +51,12 @@ def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None
 
 def test_what_goes_wrong_in_a_scenario_is_judged(tmp_path: Path) -> None:
     """From the backend's code to an alert with its severity, by the default rules."""
-    running = _demo(tmp_path, "failed-logins", "--exit-after", "12s")
+    running = _demo(tmp_path, "failed-logins", "--exit-after", "22s")
     output, _ = running.communicate(timeout=90)
     assert running.returncode == 0, output
     lines = "".join(path.read_text() for path in (tmp_path / "forecourt-demo/logs/alerts").glob("*.jsonl")).splitlines()
     told = {(alert["rule"], alert["status"], alert["severity"]) for alert in map(json.loads, lines)}
-    assert ("auth.success_rate", "firing", "high") in told
+    assert ("auth.success_rate", "firing", "high") in told, (tmp_path / "forecourt-demo/collector.log").read_text()
     assert not {rule for rule, _, _ in told} & {"http.server.error_rate", "backend.down", "service.absent"}
 
 
