@@ -9,12 +9,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
+from alerting.records import journal_after, last_of_journal
+from collector.journal_lines import tell_journal
 from collector.stored_observations import fill_windows, observed
 from processors.derived import STREAMS as DERIVED
+from processors.evaluation import Evaluation, Transition
 from processors.judgement import GAP_NANO, STATE_FORMAT, Judgement
 from processors.observation import Observation
 from storage import State, StateError, StoreError
@@ -53,6 +56,18 @@ class _Write(NamedTuple):
     done: Future[None]
 
 
+class Listener(Protocol):
+    """Who is told what each tick gave."""
+
+    def evaluated(
+        self, tick_unix_nano: int, evaluations: list[Evaluation], transitions: list[Transition]
+    ) -> Future[None]:
+        """Take it; done when it is safe."""
+
+    def finish(self) -> None:
+        """There will be no more."""
+
+
 class Judge:
     """`stored` may be called by any thread; everything else of the judgement happens in its own."""
 
@@ -62,9 +77,15 @@ class Judge:
         folder: Path,
         *,
         followed: Iterable[str] = FOLLOWED,
+        listener: Listener | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.judgement = judgement
+        self._listener = listener
+        self._told: Future[None] | None = None
+        """Of the last tick; what failed for an earlier one is in it."""
+        self._journaled = 0
+        """The last entry of alerting's journal that the stream `alerts` has."""
         self._folder = folder
         self._clock = clock
         self._append: Append = _refuse
@@ -98,6 +119,7 @@ class Judge:
         """Take up the last checkpoint; what the derived streams are to be cut back to. Raise StateError."""
         state = State.open(self._folder / OWN_FOLDER / "state.db")
         try:
+            self._journaled = last_of_journal(state)
             checkpoint = state.checkpoint()
             if checkpoint is not None and self._take_up(checkpoint):
                 gone = [(stream, segment) for stream, segment in self._saved if not self._exists(stream, segment)]
@@ -119,6 +141,7 @@ class Judge:
             if content["format"] != STATE_FORMAT:
                 raise ValueError(f"its format is {content['format']}, not {STATE_FORMAT}")  # noqa: TRY301  # one way out
             self.judgement.restore(content)
+            self._journaled = min(self._journaled, content.get("journaled", 0))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             _log.warning("the checkpoint can't be read (%r): alerts begin anew, windows are filled from records", error)
             self.judgement = self.judgement.afresh()
@@ -196,6 +219,7 @@ class Judge:
         self._end(state)
 
     def _begin(self, state: State) -> None:
+        self.judgement.on_evaluated = self._evaluated
         event = "collector.restarted" if self._unclean else "collector.started"
         self._save(state)  # from here on a derived segment that no checkpoint names came after it
         fill_windows(self.judgement, self._folder, self._positions, self._clock(), self._stopping.is_set)
@@ -209,6 +233,8 @@ class Judge:
         if not self._skipped:  # else what is left is judged at the next start
             self._follow(self._take())
             self.judgement.advance(self._clock())
+        if self._listener is not None:
+            self._listener.finish()
         self.judgement.tell("collector.stopped", self._clock())
         self._save(state)
 
@@ -219,6 +245,9 @@ class Judge:
         now = self._clock()
         if now - self._looked > GAP_NANO:
             self.judgement.resume(now)  # the machine slept
+        elif now < self._looked - GAP_NANO:
+            _log.warning("the clock was set back by %.0f s", (self._looked - now) / 1e9)
+            self.judgement.rewind(now)
         self._catch_up(state)
         self._follow(self._take())
         if not self._queue and not self._skipped:
@@ -227,6 +256,10 @@ class Judge:
         while self._unwritten_bytes() > _UNWRITTEN_BYTES and not self._stopping.wait(_FLUSH_SECONDS):
             self._flush_and_save(state)
         self._looked = self._clock()
+
+    def _evaluated(self, tick: int, evaluations: list[Evaluation], transitions: list[Transition]) -> None:
+        if self._listener is not None:
+            self._told = self._listener.evaluated(tick, evaluations, transitions)
 
     def _take(self) -> list[Stored]:
         with self._changed:
@@ -289,15 +322,16 @@ class Judge:
     def _flush_and_save(self, state: State) -> None:
         now = time.monotonic()
         if now - self._flushed >= _FLUSH_SECONDS:
-            self._flush()
+            self._flush(state)
             self._flushed = now
         ticked = self.judgement.tick_unix_nano != self._saved_tick and now - self._checkpointed >= _FLUSH_SECONDS
         if ticked or now - self._checkpointed >= _CHECKPOINT_SECONDS:
             self._save(state)
             self._checkpointed, self._saved_tick = now, self.judgement.tick_unix_nano
 
-    def _flush(self) -> None:
+    def _flush(self, state: State) -> None:
         """Hand the derived lines on, and again those that the disk refused."""
+        self._journaled = tell_journal(self.judgement.lines, journal_after(state, self._journaled), self._journaled)
         refused = [write for write in self._writes if write.done.done() and write.done.exception()]
         self._writes = [write for write in self._writes if not write.done.done()]
         lines = [(write.stream, write.lines, write.times_unix_nano) for write in refused]
@@ -309,11 +343,13 @@ class Judge:
 
     def _save(self, state: State) -> None:
         """A checkpoint, unless the disk refuses what belongs to it."""
-        self._flush()
         try:
+            if self._told is not None:
+                self._told.result(_WRITE_SECONDS)
+            self._flush(state)
             for write in self._writes:
                 write.done.result(_WRITE_SECONDS)
-        except (StoreError, TimeoutError) as error:
+        except (StoreError, StateError, TimeoutError) as error:
             _log.warning("derived records wait for the disk: %s", error)
             return
         self._writes.clear()
@@ -324,7 +360,8 @@ class Judge:
             for segment, length in segments.items()
         }
         changed = [(*known, length) for known, length in current.items() if self._saved.get(known) != length]
-        content = orjson.dumps(self.judgement.to_state(), option=orjson.OPT_NON_STR_KEYS)
+        resumed = {**self.judgement.to_state(), "journaled": self._journaled}
+        content = orjson.dumps(resumed, option=orjson.OPT_NON_STR_KEYS)
         try:
             state.save_checkpoint(self._clock(), content, changed, self._published())
         except StateError as error:

@@ -14,15 +14,22 @@ from importlib import metadata
 from pathlib import Path
 from socket import socket
 
+from alerting.channels import channels
+from alerting.rule_note import RuleNote
+from alerting.settings import AlertingSettings
 from collector.admission import Admission
 from collector.authentication import BearerTokens
 from collector.decoding import Decoder
+from collector.evidence import EvidenceFinder
 from collector.grpc_receiver import GrpcReceiver, TlsFiles
 from collector.health import Health
+from collector.heartbeat import Heartbeat
 from collector.http_receiver import HttpReceiver, HttpSettings
 from collector.http_server import HttpServer, endpoint_of, listen
 from collector.intake import Decode, Intake
 from collector.judge import Judge
+from collector.notifier import Notifier
+from collector.progress import Progress
 from collector.senses import Senses
 from collector.settings import (
     CollectorSettings,
@@ -32,8 +39,10 @@ from collector.settings import (
     TlsSettings,
 )
 from collector.telemetry import Telemetry
+from collector.value_history import ValueHistory
 from instrumentation.redaction import Redactor
 from processors.judgement import Judgement
+from processors.rules import Rule
 from storage import State, Store
 from storage.names import OWN_FOLDER
 from storage.settings import StoreSettings
@@ -52,21 +61,30 @@ _YOUNG_OBJECTS = 50_000
 class Collector:
     """`run` serves until `stopping` is set."""
 
-    def __init__(self, settings: CollectorSettings, store: StoreSettings) -> None:
+    def __init__(self, settings: CollectorSettings, store: StoreSettings, alerting: AlertingSettings) -> None:
         self._settings = settings
+        self._alerting = alerting
         self._folder = Path(store.path)
         self._admission = Admission(settings.processors.memory_limiter.limit_bytes)
-        self._judge = Judge(Judgement(settings.processors.thresholds), self._folder, followed=_followed(settings))
+        judgement = Judgement(settings.processors.thresholds)
+        self._notifier = self._make_notifier(judgement)
+        self._judge = Judge(judgement, self._folder, followed=_followed(settings), listener=self._notifier)
         self._store = Store(
             self._folder, durability=store.durability, on_commit=self._committed, on_stored=self._judge.stored
         )
-        self._telemetry = Telemetry(self._admission, self._store.statistics, self._judge)
+        self._telemetry = Telemetry(self._admission, self._store.statistics, self._judge, self._notifier)
         self._tokens = self._bearer_tokens()
         self._ready = False
 
     def _bearer_tokens(self) -> BearerTokens:
         extension = self._settings.extensions.bearertokenauth
         return BearerTokens(extension.values() if extension else ())
+
+    def _make_notifier(self, judgement: Judgement) -> Notifier:
+        history = ValueHistory()
+        made = channels(self._alerting, EvidenceFinder(self._folder, history))
+        notes = {rule.name: _note(rule) for rule in judgement.rules}
+        return Notifier(self._alerting, notes, made, self._folder, history=history)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Raise OSError, FolderInUseError, StoreFormatError or StateError when it can't start."""
@@ -92,6 +110,7 @@ class Collector:
         own, sockets = self._own_server()
         http, http_socket = self._http_server(intake)
         grpc = self._grpc_receiver(intake)
+        heartbeat = Heartbeat(self._alerting.dead_mans_switch, Progress(self._store.statistics, self._judge))
         started: list[HttpServer | GrpcReceiver] = []
         try:
             for server in (own, http, grpc):
@@ -100,8 +119,12 @@ class Collector:
                     await server.start()
             endpoints = self._endpoints(grpc, http_socket, sockets)
             state.record_start(_row(endpoints))
+            self._notifier.start()
             self._judge.start(self._store.append, unclean=last is not None and last.stopped_unix_nano is None)
             senses.start()
+            heartbeat.start()
+            for name, problem in self._notifier.problems.items():
+                _log.info("alerting.receivers.%s is not configured: %s", name, problem)
             gc.collect()
             gc.freeze()
             gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
@@ -111,10 +134,12 @@ class Collector:
             _log.info("stopping: finishing what is in flight")
         finally:
             self._ready = False
+            heartbeat.stop()
             await asyncio.gather(*(server.stop(_GRACE_SECONDS) for server in reversed(started)))
             senses.stop()
             intake.close()
             self._judge.stop()
+            self._notifier.finish()
             state.record_stop(time.time_ns())
 
     def _decoders(self) -> dict[str, Decode]:
@@ -186,6 +211,8 @@ class Collector:
             return "the collector is starting or stopping"
         if self._judge.failed:
             return "judging has stopped; see the log, and restart"
+        if self._notifier.failed:
+            return "alerting has stopped; see the log, and restart"
         failure = self._store.statistics().failure
         return f"the store refuses writes: {failure}" if failure else None
 
@@ -202,6 +229,12 @@ def _followed(settings: CollectorSettings) -> list[str]:
 
 def _judges(pipeline: PipelineSettings | None) -> bool:
     return pipeline is not None and "thresholds" in pipeline.processors
+
+
+def _note(rule: Rule) -> RuleNote:
+    settings = rule.settings
+    bands = tuple(str(band.when) for band in rule.bands)
+    return RuleNote(rule.name, settings.labels, bands, settings.next_steps, settings.indicator or "")
 
 
 def _row(endpoints: Mapping[str, str]) -> CollectorRow:

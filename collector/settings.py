@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator
 
 from collector.decoding import DecodingLimits
-from processors.settings import Settings, ThresholdSettings
+from processors.settings import ThresholdSettings
+from processors.settings_model import Settings
 from processors.units import Bytes, Seconds
 
 _ENDPOINT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(?P<port>\d{1,5})")

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from collector.admission import Admission
 from collector.judge import Judge
+from collector.notifier import Notifier
 from collector.signals import SIGNALS, Signal
 from storage import StoreStatistics
 
@@ -22,7 +23,9 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 class Telemetry:
     """Counted on the event loop, read when somebody scrapes."""
 
-    def __init__(self, admission: Admission, statistics: Callable[[], StoreStatistics], judge: Judge) -> None:
+    def __init__(
+        self, admission: Admission, statistics: Callable[[], StoreStatistics], judge: Judge, notifier: Notifier
+    ) -> None:
         self._registry = CollectorRegistry()
         self._accepted = {signal.name: self._records("accepted", "acknowledged", signal) for signal in SIGNALS}
         self._refused = {signal.name: self._records("refused", "refused for good", signal) for signal in SIGNALS}
@@ -54,6 +57,7 @@ class Telemetry:
         self._acknowledged = 0
         self._registry.register(_State(admission, statistics, lambda: self._acknowledged))
         self._registry.register(_Judging(judge))
+        self._registry.register(_Notifying(notifier))
 
     def _records(self, outcome: str, meaning: str, signal: Signal) -> Counter:
         counter = Counter(
@@ -145,6 +149,28 @@ class _Judging(Collector):
         for service, seconds in judgement.skewed_clocks().items():
             skew.add_metric([service], seconds)
         yield skew
+
+
+class _Notifying(Collector):
+    """What the channels took, and what waits for them; Alertmanager's names where it has them."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    def collect(self) -> Iterator[Metric]:
+        notifier = self._notifier
+        sent = CounterMetricFamily("forecourt_notifications", "Notifications that a channel took", labels=["receiver"])
+        failed = CounterMetricFamily("forecourt_notifications_failed", "Attempts that failed", labels=["receiver"])
+        waiting = GaugeMetricFamily("forecourt_notifications_waiting", "On their way", labels=["receiver"])
+        for receiver, count in notifier.sent.items():
+            sent.add_metric([receiver], count)
+            failed.add_metric([receiver], notifier.failures[receiver])
+            waiting.add_metric([receiver], notifier.waiting().get(receiver, 0))
+        alerts = GaugeMetricFamily("forecourt_alerts", "Alerts by status", labels=["status"])
+        known = list(notifier.dispatcher.lifecycle.alerts.values())
+        for status in ("pending", "firing"):
+            alerts.add_metric([status], sum(alert.status == status for alert in known))
+        yield from (sent, failed, waiting, alerts)
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

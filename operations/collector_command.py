@@ -33,7 +33,8 @@ def collector(config: Path | None) -> None:
         raise click.ClickException(str(error)) from error
     _log_to_stderr(source)
     try:
-        _run(_serve(Collector(source.configuration, source.configuration.exporters.jsonl)))
+        configuration = source.configuration
+        _run(_serve(Collector(configuration, configuration.exporters.jsonl, configuration.alerting)))
     except (OSError, FolderInUseError, StoreFormatError, StateError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -12,15 +12,20 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from alerting.consistency import problems as alerting_problems
+from alerting.settings import AlertingSettings
 from collector.consistency import problems
 from collector.settings import CollectorSettings
 from operations.yaml_document import Document, Problem, Way, read_document
-from processors.settings import Settings
+from processors.settings_model import Settings
 from storage.settings import StoreSettings
 
 VARIABLE = "FORECOURT_CONFIG"
 FILE_NAME = "otel-config.yaml"
 _PATHS = (
+    ("alerting", "templates"),
+    ("alerting", "smtp", "password_file"),
+    ("alerting", "smtp", "ca_file"),
     ("extensions", "bearertokenauth", "token_file"),
     *(
         ("receivers", "otlp", "protocols", protocol, "tls", name)
@@ -42,6 +47,7 @@ class Configuration(CollectorSettings):
     """The whole file."""
 
     exporters: ExporterSettings = ExporterSettings()
+    alerting: AlertingSettings = AlertingSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ def _checked(name: str, text: str, folder: Path, environment: Mapping[str, str])
     if not document.problems:
         values = {} if document.values is None else document.values
         _make_absolute(values, folder)
+        if isinstance(values, dict):
+            _complete(values, environment)
         try:
             configuration = _anchored(Configuration.model_validate(values), folder)
         except ValidationError as error:
@@ -106,6 +114,26 @@ def _checked(name: str, text: str, folder: Path, environment: Mapping[str, str])
                 return Source(name, configuration, tuple(_warnings(configuration)), values)
     lines = [f"{name}:{problem.line}:{problem.column}: {problem.text}" for problem in sorted(document.problems)]
     raise ConfigurationError("\n".join(lines))
+
+
+def _complete(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Of alerting all that the file does not say is as in the default, its addresses from the environment included.
+
+    Receivers and routes of the file come first, so that its routes are asked first.
+    """
+    given = values.get("alerting")
+    default = read_document(packaged_default(), environment).values["alerting"]
+    if given is None:
+        values["alerting"] = default
+    elif isinstance(given, dict):
+        values["alerting"] = {**default, **given}
+        for name in ("smtp", "receivers", "routes"):
+            if isinstance(given.get(name), dict):
+                values["alerting"][name] = {**given[name], **_absent(default[name], given[name])}
+
+
+def _absent(default: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in default.items() if name not in given}
 
 
 def _make_absolute(values: Any, folder: Path) -> None:
@@ -158,7 +186,8 @@ def _meant(way: Way) -> str:
 
 
 def _of_consistency(configuration: Configuration, document: Document) -> Iterator[Problem]:
-    for way, text in problems(configuration):
+    of_alerting = [(("alerting", *way), text) for way, text in alerting_problems(configuration.alerting)]
+    for way, text in (*problems(configuration), *of_alerting):
         line, column = document.place(way)
         yield Problem(line, column, f"{'.'.join(way)}: {text}")
 

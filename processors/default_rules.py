@@ -97,6 +97,7 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "next_steps": ["forecourt stats sync"],
     },
     "auth.success_rate": {
+        "labels": {"category": "security"},
         "indicator": "auth.logins",
         "statistic": "ratio",
         "window": "1h",
@@ -108,6 +109,7 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "next_steps": ["forecourt security failed-logins --within 1h"],
     },
     "auth.failed_logins": {
+        "labels": {"category": "security"},
         "indicator": "auth.logins",
         "statistic": "failures",
         "window": "15min",

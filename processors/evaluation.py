@@ -35,6 +35,8 @@ class Evaluation:
     """Examples, worst first."""
     detail: str = ""
     """Why there is no data, or why nothing happens."""
+    summary: str = ""
+    """In words, where the value is in a band or the alert is pending or firing."""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "key": dict(self.key)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from processors.derived import OWN_SERVICE, DerivedLines
@@ -25,6 +25,9 @@ _FORGET_SERIES_NANO = 3600_000_000_000
 _SKEW_TOLD_SECONDS = 1.0
 
 STATE_FORMAT = 1
+
+Evaluated = Callable[[int, list[Evaluation], list[Transition]], None]
+"""Takes the time of a tick in nanoseconds since 1970, and what it gave."""
 
 
 class Judgement:
@@ -49,7 +52,8 @@ class Judgement:
         self.evaluations: list[Evaluation] = []
         """Those of the last tick."""
         self.transitions: list[Transition] = []
-        """Those of all ticks since somebody emptied the list."""
+        """Those of all ticks since somebody emptied the list; empty where somebody takes each tick."""
+        self.on_evaluated: Evaluated | None = None
 
     @property
     def rules(self) -> list[Rule]:
@@ -94,6 +98,18 @@ class Judgement:
             ticked = True
         return ticked
 
+    def rewind(self, now_unix_nano: int) -> None:
+        """Go on after the clock was set back: timers keep what they have, and panes of the future are dropped."""
+        step = now_unix_nano - self._tick
+        if not self._tick or step >= 0:
+            return
+        self._judging.postpone(step)
+        self._reading.presence.excuse(step)
+        for series in self._series.values():
+            series.windows.forget_after(now_unix_nano)
+        self._frozen_until = now_unix_nano + _GRACE_NANO
+        self._tick = now_unix_nano - now_unix_nano % TICK_NANO
+
     def resume(self, now_unix_nano: int) -> None:
         """Go on after a time in which nobody looked: timers stood still, and for 2 minutes nothing begins or ends."""
         gap = now_unix_nano - self._tick
@@ -111,9 +127,12 @@ class Judgement:
         for service, absent in self._reading.presence.silent(tick):
             self._sampler.take("service.absent", {"service.name": service}, absent, tick - 1)
         self.evaluations, transitions = self._judging.judge(tick, frozen=frozen)
-        self.transitions += transitions
         if self._derives:
             self._write(transitions, tick)
+        if self.on_evaluated is not None:
+            self.on_evaluated(tick, self.evaluations, transitions)
+        else:
+            self.transitions += transitions
         if tick % MINUTE_NANO == 0:
             self._reading.measurements.deltas.forget(tick - _FORGET_SERIES_NANO)
 

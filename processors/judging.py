@@ -78,6 +78,8 @@ class Judging:
         severity = _severity(rule, state)
         named = tuple(zip(rule.settings.by, key, strict=False))
         traces: tuple[str, ...] = () if band is None else _examples(series, key, look.seconds, now)
+        remarkable = bool(severity) or band is not None or reason is not None
+        summary = _summary(rule, named, look.value) if remarkable else ""
         evaluation = Evaluation(
             rule=rule.name,
             key=named,
@@ -92,10 +94,10 @@ class Judging:
             time_unix_nano=now,
             traces=traces,
             detail="grace after a restart" if frozen else look.detail,
+            summary=summary,
         )
         if reason is None:
             return evaluation, None
-        summary = _summary(rule, named, look.value)
         told = severity or severity_before
         return evaluation, Transition(rule.name, named, state.status, told, look.value, reason, now, summary, traces)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 _MATCHER = re.compile(
     r"""\s*(?P<label>[\w.\-/]+)\s*(?P<operator>=~|!~|!=|=)\s*(?P<quote>["']?)(?P<value>.*)(?P=quote)\s*"""
@@ -43,3 +45,11 @@ def parse_matchers(texts: Iterable[str]) -> tuple[frozenset[str], Matcher | None
         return frozenset(), None
     tests = [test for _, test in parsed]
     return frozenset(label for label, _ in parsed), lambda labels: all(test(labels) for test in tests)
+
+
+def _checked(text: str) -> str:
+    parse_matcher(text)
+    return text
+
+
+MatcherText = Annotated[str, AfterValidator(_checked)]

@@ -1,51 +1,22 @@
-"""What the operator may set about judging, and the model that all settings share."""
+"""What the operator may set about judging."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    field_validator,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from processors.conditions import ConditionText
 from processors.default_rules import DEFAULT_RULES
 from processors.indicators import known_indicator
-from processors.matchers import parse_matcher
+from processors.matchers import MatcherText
+from processors.settings_model import Settings
 from processors.units import Seconds, format_duration, parse_duration
 
 _OUTCOMES = re.compile(r"([1-9]\d*) outcomes")
 _MAX_WINDOW_SECONDS = 24 * 3600
-
-
-class Settings(BaseModel):
-    """A component that is named without settings (`health_check:`) has its defaults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_named(cls, content: Any) -> Any:
-        if not isinstance(content, dict):
-            return content
-        named = {name for name, value in content.items() if value is None and _has_defaults(cls.model_fields.get(name))}
-        return {name: {} if name in named else value for name, value in content.items()}
-
-
-def _has_defaults(field: FieldInfo | None) -> bool:
-    kinds = get_args(field.annotation) or (field.annotation,) if field else ()
-    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)]
-    return bool(models) and not any(inner.is_required() for inner in models[0].model_fields.values())
 
 
 def _window(value: Any) -> Any:
@@ -75,12 +46,6 @@ def _window_text(window: float) -> str:
 WindowText = Annotated[Any, BeforeValidator(_window), PlainSerializer(_window_text)]
 
 
-def _matcher(text: str) -> str:
-    parse_matcher(text)
-    return text
-
-
-MatcherText = Annotated[str, AfterValidator(_matcher)]
 Level = Literal["warning", "critical"]
 Severity = Literal["low", "medium", "high", "critical"]
 Statistic = Literal[
@@ -134,6 +99,7 @@ class RuleSettings(Settings):
     for_: Seconds = Field(0.0, alias="for")
     keep_firing_for: Seconds = 0.0
     bands: tuple[BandSettings, ...]
+    labels: dict[str, str] = Field(default_factory=dict)
     summary: str = ""
     next_steps: tuple[str, ...] = ()
 

@@ -172,6 +172,14 @@ class Windows:
             if not series:
                 del self._series[key]
 
+    def forget_after(self, now_unix_nano: int) -> None:
+        """Drop what happened later than this: the clock has been set back."""
+        self._place = None
+        last = now_unix_nano // PANE_NANO
+        for series in self._series.values():
+            for pane in [pane for pane in series if pane > last]:
+                del series[pane]
+
     def to_state(self) -> Any:
         return [
             [key, [[pane, cell.to_state()] for pane, cell in series.items()]] for key, series in self._series.items()
@@ -228,6 +236,12 @@ class Outcomes:
                 samples.popleft()
             if not samples:
                 del self._last[key]
+
+    def forget_after(self, now_unix_nano: int) -> None:
+        """As of Windows; the last outcomes stay the last, with the time of now."""
+        for key, samples in self._last.items():
+            moved = [(min(time, now_unix_nano), value, trace_id) for time, value, trace_id in samples]
+            self._last[key] = deque(moved, self._limit)
 
     def to_state(self) -> Any:
         return [[key, list(samples)] for key, samples in self._last.items()]

@@ -13,46 +13,12 @@ from typing import Any
 import orjson
 import psutil
 
+from storage.migrations import MIGRATIONS
+
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"afpfs", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "nfs", "nfs4", "smb3", "smbfs", "webdav"},
 )
 _BUSY_TIMEOUT_SECONDS = 5.0
-
-MIGRATIONS = (
-    """
-    CREATE TABLE collector (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        pid INTEGER NOT NULL,
-        version TEXT NOT NULL,
-        endpoints TEXT NOT NULL,
-        started_unix_nano INTEGER NOT NULL,
-        stopped_unix_nano INTEGER
-    ) STRICT
-    """,
-    """
-    CREATE TABLE segment_bytes (
-        stream TEXT NOT NULL,
-        segment TEXT NOT NULL,
-        bytes INTEGER NOT NULL,
-        PRIMARY KEY (stream, segment)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE checkpoint (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        saved_unix_nano INTEGER NOT NULL,
-        content BLOB NOT NULL
-    ) STRICT
-    """,
-    """
-    CREATE TABLE evaluations (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        time_unix_nano INTEGER NOT NULL,
-        content TEXT NOT NULL
-    ) STRICT
-    """,
-)
-"""Each is applied once, in order; `PRAGMA user_version` counts those that were."""
 
 
 class StateError(Exception):
@@ -142,7 +108,7 @@ class State:
         evaluations: Published | None,
     ) -> None:
         """In one transaction; `changed_bytes` are stream, segment and bytes of what changed since the last one."""
-        with _transaction(self._connection) as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)", (saved_unix_nano, content))
             connection.executemany("INSERT OR REPLACE INTO segment_bytes VALUES (?, ?, ?)", changed_bytes)
             if evaluations is not None:
@@ -152,7 +118,7 @@ class State:
 
     def forget_segments(self, gone: Iterable[tuple[str, str]]) -> None:
         """Streams and segments that are no more."""
-        with _transaction(self._connection) as connection:
+        with self.transaction() as connection:
             connection.executemany("DELETE FROM segment_bytes WHERE stream = ? AND segment = ?", gone)
 
     def checkpoint(self) -> Checkpoint | None:
@@ -169,23 +135,35 @@ class State:
         found = self._connection.execute("SELECT time_unix_nano, content FROM evaluations").fetchone()
         return None if found is None else Published(found[0], orjson.loads(found[1]))
 
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Raise StateError, with nothing changed, when the database refuses."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StateError(f"state.db: {error}") from error
+
+    def rows(self, text: str, parameters: Iterable[Any] = ()) -> list[Any]:
+        """What a SELECT finds; raise StateError."""
+        try:
+            return self._connection.execute(text, tuple(parameters)).fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"state.db: {error}") from error
+
+    def data_version(self) -> int:
+        """Another number after another connection has changed something."""
+        ((version,),) = self.rows("PRAGMA data_version")
+        return int(version)
+
     def close(self) -> None:
         self._connection.close()
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Raise StateError, with nothing changed, when the database refuses."""
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise StateError(f"state.db: {error}") from error
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

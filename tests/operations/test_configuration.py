@@ -6,6 +6,19 @@ from typing import Any
 import pytest
 import yaml
 
+from alerting.settings import (
+    DEFAULT_RECEIVERS,
+    DEFAULT_ROUTES,
+    AlertmanagerSettings,
+    AppriseSettings,
+    DesktopSettings,
+    EmailSettings,
+    InhibitSettings,
+    PushoverSettings,
+    ReceiverSettings,
+    RouteSettings,
+    WebhookSettings,
+)
 from operations.configuration import Configuration, ConfigurationError, load, packaged_default
 from processors.default_rules import DEFAULT_RULES
 from processors.settings import RuleSettings
@@ -51,13 +64,27 @@ def test_every_setting_stands_in_the_default_file() -> None:
     shown = _keys(yaml.safe_load(packaged_default()))
     default = Configuration().model_dump(mode="json")
     assert set(default["processors"]["thresholds"].pop("rules")) == set(DEFAULT_RULES)
+    for name, given in (("receivers", DEFAULT_RECEIVERS), ("routes", DEFAULT_ROUTES)):
+        assert set(default["alerting"].pop(name)) == set(given)
+    shown = {way for way in shown if way[:2] not in {("alerting", "receivers"), ("alerting", "routes")}}
+    default["alerting"].pop("inhibit_rules")
+    shown = {way for way in shown if way[:2] != ("alerting", "inhibit_rules")}
     settable = _keys(default) | {("processors", "thresholds", "rules", *way) for way in _keys(DEFAULT_RULES)}
     optional = {way for way in settable if way[-1] in {"tls", "auth", "bearertokenauth"}}
     assert settable - optional == shown
     for name in ("tls", "auth", "bearertokenauth"):
         assert f"# {name}:" in packaged_default()
-    for field, info in RuleSettings.model_fields.items():
-        assert (info.alias or field) in packaged_default()
+    channels = (
+        EmailSettings,
+        PushoverSettings,
+        DesktopSettings,
+        WebhookSettings,
+        AlertmanagerSettings,
+        AppriseSettings,
+    )
+    for model in (RuleSettings, RouteSettings, ReceiverSettings, InhibitSettings, *channels):
+        for field, info in model.model_fields.items():
+            assert (info.alias or field) in packaged_default()
 
 
 def test_values_come_from_the_environment(tmp_path: Path) -> None:
