@@ -130,6 +130,7 @@ class Messages:
 
     def _shown(self, alert: AlertView, now: int, *, detailed: bool) -> _Shown:
         evidence = self._evidence(alert, now) if detailed else Evidence()
+        switch = alert.bands == ("> 0",)  # it is or it isn't: a number says nothing
         end = now if alert.status == "firing" else alert.resolved_at
         return _Shown(
             id=alert.id,
@@ -140,9 +141,9 @@ class Messages:
             firing=alert.status == "firing",
             stale=alert.stale,
             summary=plain(alert.summary or alert.rule),
-            value=format_value(alert.value, alert.unit),
-            band=_band(alert),
-            basis=_basis(alert),
+            value="" if switch else format_value(alert.value, alert.unit),
+            band="" if switch else _band(alert),
+            basis="" if switch else _basis(alert),
             since=_moment(alert.firing_since),
             lasted=_lasted(end - alert.firing_since),
             ended=_moment(alert.resolved_at) if alert.resolved_at else "",

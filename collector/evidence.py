@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,34 +34,36 @@ class EvidenceFinder:
 
     def __call__(self, alert: AlertView, now_unix_nano: int) -> Evidence:
         day = self._history.day(alert.rule, alert.key, now_unix_nano, recent_since_unix_nano=alert.firing_since)
-        about_requests = alert.indicator.startswith(("http.server.", "db.", "spans", "logs"))
+        about_errors = (
+            alert.indicator.startswith(("http.server.", "db.", "spans", "logs")) and "4xx" not in alert.indicator
+        )
         return Evidence(
             minutes=day.minutes if day else (),
             usual=day.usual if day else None,
             highest=day.highest if day else None,
             lowest=day.lowest if day else None,
             routes=self._routes(alert, now_unix_nano) if alert.indicator.startswith("http.server.") else (),
-            samples=self._samples(alert, now_unix_nano) if about_requests else (),
+            samples=self._samples(alert, now_unix_nano) if about_errors else (),
         )
 
     def _samples(self, alert: AlertView, now: int) -> tuple[Sample, ...]:
-        """The most frequent errors of the last minutes, each with its latest trace."""
-        counts: Counter[str] = Counter()
-        latest: dict[str, Mapping[str, Any]] = {}
+        """The most frequent errors of the last minutes, numbers apart, each as it came last."""
+        counts: Counter[tuple[str, str]] = Counter()
+        latest: dict[tuple[str, str], Mapping[str, Any]] = {}
         for record in self._recent("errors", _ERROR_BYTES, alert, now):
-            said = f"{record.get('error_type', '')}: {record.get('message', '')}"[:_MESSAGE_LENGTH]
-            counts[said] += 1
-            latest[said] = record
-        return tuple(
-            Sample(said, str(latest[said].get("trace_id", "")), str(latest[said].get("route", "")), count)
-            for said, count in counts.most_common(3)
-        )
+            message = str(record.get("message", ""))[:_MESSAGE_LENGTH]
+            kind = (str(record.get("error_type", "")), re.sub(r"\d+", "0", message))
+            counts[kind] += 1
+            latest[kind] = record
+        told = {kind for kind, message in counts if message}
+        shown = [one for one in counts.most_common() if one[0][1] or one[0][0] not in told]
+        return tuple(_sample(latest[kind], count) for kind, count in shown[:3])
 
     def _routes(self, alert: AlertView, now: int) -> tuple[str, ...]:
         """Those that fail, or are slow, the worst first."""
         requests: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for record in self._recent("performance", _REQUEST_BYTES, alert, now):
-            route = f"{record.get('method', '')} {record.get('route', '')}"
+            route = f"{record.get('method', '')} {record.get('route') or '(no route)'}"
             requests[route].append((int(record.get("status_code") or 0), float(record.get("response_time") or 0.0)))
         if alert.indicator == "http.server.response_time":
             slow = sorted(
@@ -108,6 +111,13 @@ class EvidenceFinder:
                     continue
             if left <= 0:
                 return
+
+
+def _sample(record: Mapping[str, Any], count: int) -> Sample:
+    said = ": ".join(
+        filter(None, (str(record.get("error_type", "")), str(record.get("message", ""))[:_MESSAGE_LENGTH]))
+    )
+    return Sample(said, str(record.get("trace_id", "")), str(record.get("route", "")), count)
 
 
 def _percentile(values: list[float]) -> float:

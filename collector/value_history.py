@@ -20,6 +20,8 @@ _SLOT_NANO = 300_000_000_000
 _MINUTES = 60
 _SLOTS = 288
 """Of five minutes: a day."""
+_LEAST_SLOTS = 12
+"""An hour: with less nobody knows what is usual."""
 _MOST_SERIES = 5000
 
 
@@ -90,10 +92,11 @@ class ValueHistory:
             if rings is None:
                 return None
             minutes = rings[0].between(now_unix_nano - (_MINUTES - 1) * _MINUTE_NANO, now_unix_nano)
-            slots = rings[1].between(now_unix_nano - _SLOTS * _SLOT_NANO, recent_since_unix_nano - _SLOT_NANO)
+            # Windows reach back, and the slot in which it began is part of it.
+            slots = rings[1].between(now_unix_nano - _SLOTS * _SLOT_NANO, recent_since_unix_nano - 2 * _SLOT_NANO)
         before = [value for value in slots if not math.isnan(value)]
         shown = tuple(None if math.isnan(value) else value for value in minutes)
-        if not before:
+        if len(before) < _LEAST_SLOTS:
             return Day(shown, None, None, None)
         return Day(shown, statistics.median(before), max(before), min(before))
 

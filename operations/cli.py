@@ -15,6 +15,8 @@ _COMMANDS = {
     "demo": ("operations.demo_command", "A collector, a FastAPI backend and some traffic.", "demo"),
     "run": ("operations.run_command", "Start a FastAPI app under uvicorn, instrumented as it is.", "sidecar"),
     "rules": ("operations.rules_command", "List, check and try out the rules.", "sidecar"),
+    "alerts": ("operations.alerts_command", "What fires, who was told and why.", "sidecar"),
+    "silence": ("operations.silence_command", "Keep alerts quiet for a time.", "sidecar"),
     "check": ("operations.check_command", "Say whether all is well, with Nagios' exit codes.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }

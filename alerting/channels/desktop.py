@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from alerting.channels.channel import ChannelError
 from alerting.message import Messages
@@ -56,20 +57,29 @@ class Desktop:
 
 async def _show(title: str, body: str, *, urgent: bool) -> None:
     """The library tells failures only to its log."""
-    from desktop_notifier import DesktopNotifier, Urgency  # noqa: PLC0415  # heavy, and needed by nobody else
+    from desktop_notifier import DesktopNotifier, Icon, Urgency  # noqa: PLC0415  # heavy, and needed by nobody else
 
     shown: list[str] = []
     failures = _Failures()
     logger = logging.getLogger("desktop_notifier")
     logger.addHandler(failures)
     try:
-        notifier = DesktopNotifier(app_name="Forecourt")
+        notifier = DesktopNotifier(app_name="Forecourt", app_icon=Icon(name="dialog-warning"))
         notifier.on_dispatched = shown.append
         await notifier.send(title=title, message=body, urgency=Urgency.Critical if urgent else Urgency.Normal)
+        await _hang_up(notifier)
     finally:
         logger.removeHandler(failures)
     if not shown:
         raise ChannelError(f"the desktop did not show it: {failures.last or 'no reason given'}", permanent=False)
+
+
+async def _hang_up(notifier: Any) -> None:
+    """End the connection to D-Bus, which the library would keep with this loop."""
+    bus = getattr(getattr(notifier, "_backend", None), "bus", None)
+    if bus is not None and bus.connected:
+        bus.disconnect()
+        await bus.wait_for_disconnect()
 
 
 class _Failures(logging.Handler):

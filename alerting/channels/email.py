@@ -41,14 +41,21 @@ class Email:
                 self._log_in(server)
                 refused = server.send_message(mail, self._smtp.sender, list(self._settings.to))
         except smtplib.SMTPException as error:
+            if isinstance(error.__context__, TimeoutError):
+                raise ChannelError(f"{self._place}: {self._too_late}", permanent=False) from error
             raise _understood(error) from error
         except ssl.SSLError as error:
             raise ChannelError(f"{self._place}: its certificate can't be trusted: {error}", permanent=False) from error
         except OSError as error:
-            raise ChannelError(f"{self._place}: {_reason(error, self._smtp.timeout)}", permanent=False) from error
+            reason = self._too_late if isinstance(error, TimeoutError) else _reason(error)
+            raise ChannelError(f"{self._place}: {reason}", permanent=False) from error
         accepted = [address for address in self._settings.to if address not in refused]
         answer = f"accepted for {', '.join(accepted)}"
         return Delivery(f"{answer}; refused: {_refusals(refused)}" if refused else answer)
+
+    @property
+    def _too_late(self) -> str:
+        return f"did not answer within {self._smtp.timeout:g} s"
 
     @property
     def _place(self) -> str:
@@ -120,7 +127,5 @@ def _text(given: bytes | str) -> str:
     return plain(given.decode("utf-8", "replace") if isinstance(given, bytes) else given, 200)
 
 
-def _reason(error: OSError, timeout: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"did not answer within {timeout:g} s"
+def _reason(error: OSError) -> str:
     return "no such host" if isinstance(error, socket.gaierror) else error.strerror or str(error)

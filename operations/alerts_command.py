@@ -1,0 +1,370 @@
+"""`forecourt alerts`."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from alerting import history, records
+from alerting.alert import Alert
+from alerting.channels import ChannelError, channels
+from alerting.direct import Direct, direct_messages, route_tests
+from alerting.rule_note import RuleNote
+from alerting.severity import SEVERITIES
+from operations.alert_state import config_options, folder_of, is_running, loaded, opened, wait_for
+from operations.alert_tables import (
+    show_alert,
+    show_alerts,
+    show_answers,
+    show_episodes,
+    show_patterns,
+    show_routes,
+    show_storms,
+    show_story,
+)
+from operations.configuration import Configuration
+from operations.period import period_of, period_options
+from operations.who_is_told import who_is_told
+from processors.settings import ThresholdSettings
+from storage import State
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+_SEVERITY = click.option(
+    "--severity", type=click.Choice(list(SEVERITIES)), default="critical", show_default=True, help="How bad it is."
+)
+
+
+@click.group()
+def alerts() -> None:
+    """What fires, who was told and why, and what to do about it."""
+
+
+@alerts.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
+@_JSON
+@config_options
+def list_(everything: bool, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
+    """Alerts that are pending or firing, the worst first.
+
+    Example: forecourt alerts list
+    """
+    with opened(folder_of(loaded(config), logs)) as state:
+        found = history.alerts(state, ended=everything)
+        waiting = history.waiting(state)
+        running = is_running(state)
+    if as_json:
+        _echo({"running": running, "alerts": [_alert_json(alert) for alert in found], "waiting": waiting})
+    else:
+        show_alerts(found, waiting, running=running, now_unix_nano=time.time_ns())
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@_JSON
+@config_options
+def show(alert_id: str, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
+    """One alert in full; ID may be its beginning, or a rule's name.
+
+    Example: forecourt alerts show 3f2a
+    """
+    configuration = loaded(config)
+    with opened(folder_of(configuration, logs)) as state:
+        alert = _the_alert(state, alert_id)
+    if as_json:
+        _echo(_alert_json(alert))
+    else:
+        show_alert(alert, configuration.processors.thresholds.rules.get(alert.rule), time.time_ns())
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@_JSON
+@config_options
+def why(alert_id: str, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
+    """The whole story: rule, values, states, routes, silences and caps, and what each channel answered.
+
+    Example: forecourt alerts why 3f2a
+    """
+    configuration = loaded(config)
+    with opened(folder_of(configuration, logs)) as state:
+        alert = _the_alert(state, alert_id)
+        entries = history.story(state, alert.id)
+    if as_json:
+        _echo({"alert": _alert_json(alert), "story": [entry._asdict() for entry in entries]})
+    else:
+        show_alert(alert, configuration.processors.thresholds.rules.get(alert.rule), time.time_ns())
+        show_story(entries)
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@click.option("--by", default=getpass.getuser, help="Who sees to it; you, if you don't say.")
+@click.option("--note", default="", help="What you know or do.")
+@config_options
+def ack(alert_id: str, by: str, note: str, config: Path | None, logs: Path | None) -> None:
+    """Say that somebody sees to an alert: it is neither repeated nor escalated, and no phone rings on.
+
+    Example: forecourt alerts ack 3f2a --by anna --note "restarting the backend"
+    """
+    with opened(folder_of(loaded(config), logs)) as state:
+        alert = _the_alert(state, alert_id)
+        if alert.status != "firing":
+            raise click.ClickException(f"{alert.name} does not fire; it is {alert.status}")
+        number = records.save_acknowledgement(state, alert.id, by, note, time.time_ns())
+        if not is_running(state):
+            click.echo(f"{alert.name}: noted; it counts when the sidecar runs again")
+            return
+        taken = wait_for(lambda: _is_taken(state, number), 5.0)
+    if not taken:
+        raise click.ClickException("the sidecar has not taken it within 5 s; it will as soon as it can")
+    click.echo(f"{alert.name}: acknowledged by {by}")
+
+
+def _is_taken(state: State, number: int) -> bool | None:
+    return None if any(one.id == number for one in records.acknowledgements(state)) else True
+
+
+@alerts.command("history")
+@period_options
+@_JSON
+@config_options
+def history_(
+    last: float | None,
+    since: int | None,
+    until: int | None,
+    *,
+    as_json: bool,
+    config: Path | None,
+    logs: Path | None,
+) -> None:
+    """Every alert that fired in a time: from when to when, how bad, who was told.
+
+    Example: forecourt alerts history --last 24h
+    """
+    found = history.episodes(_journal(config, logs, last, since, until))
+    if as_json:
+        _echo([asdict(episode) for episode in found])
+    else:
+        show_episodes(found, time.time_ns())
+
+
+@alerts.command()
+@period_options
+@_JSON
+@config_options
+def patterns(
+    last: float | None,
+    since: int | None,
+    until: int | None,
+    *,
+    as_json: bool,
+    config: Path | None,
+    logs: Path | None,
+) -> None:
+    """How often and how long each alert fires, at which hours, and which ones are only noise.
+
+    Example: forecourt alerts patterns --last 30days
+    """
+    entries = _journal(config, logs, last, since, until)
+    found = history.patterns(history.episodes(entries), time.time_ns())
+    if as_json:
+        _echo([asdict(pattern) for pattern in found])
+    else:
+        show_patterns(found)
+
+
+@alerts.command()
+@period_options
+@_JSON
+@config_options
+def storms(
+    last: float | None,
+    since: int | None,
+    until: int | None,
+    *,
+    as_json: bool,
+    config: Path | None,
+    logs: Path | None,
+) -> None:
+    """When more happened than anybody wants to hear: what the storm caps held back.
+
+    Example: forecourt alerts storms --last 7days
+    """
+    found = history.storms(_journal(config, logs, last, since, until))
+    if as_json:
+        _echo([{**asdict(storm), "caps": sorted(storm.caps)} for storm in found])
+    else:
+        show_storms(found)
+
+
+@alerts.command()
+@_SEVERITY
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label of the alert; as often as you like."
+)
+@_JSON
+@config_options
+def route(
+    severity: str,
+    labels: tuple[str, ...],
+    as_json: bool,  # noqa: FBT001  # click's
+    config: Path | None,
+    logs: Path | None,
+) -> None:
+    """Who would be told of an alert with these labels, how soon and how often; nobody is told.
+
+    Example: forecourt alerts route --severity high --label alertname=host.disk
+    """
+    configuration = loaded(config)
+    folder = folder_of(configuration, logs)
+    given = {**dict(map(_label, labels)), "severity": severity}
+    silences = []
+    if (folder / ".forecourt" / "state.db").is_file():
+        with opened(folder) as state:
+            silences = records.silences(state)
+    found = who_is_told(configuration.alerting, given, silences, time.time_ns())
+    if as_json:
+        _echo(found)
+    else:
+        show_routes(found)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"{text!r} is not a label, expected for example --label service.name=backend")
+    return name.strip(), value.strip()
+
+
+@alerts.command()
+@click.option("--channel", required=True, help="email, pushover, desktop …, or the name of a receiver.")
+@_SEVERITY
+@click.option("--message", required=True, help="What to say.")
+@_JSON
+@config_options
+def send(
+    channel: str,
+    severity: str,
+    message: str,
+    *,
+    as_json: bool,
+    config: Path | None,
+    logs: Path | None,
+) -> None:
+    """Send a message to a channel, past routes, silences and caps.
+
+    Example: forecourt alerts send --channel desktop --severity critical --message "System down"
+    """
+    configuration = loaded(config)
+    try:
+        wanted = direct_messages(configuration.alerting, channel, severity, message)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    arguments = {"channel": channel, "severity": severity, "message": message}
+    _tell(configuration, logs, "send", arguments, wanted, as_json=as_json)
+
+
+@alerts.command()
+@click.option("--rules", default="", metavar="GROUP", help="Only routes that alerts of these rules take, as security.")
+@_JSON
+@config_options
+def test(rules: str, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
+    """Send a message marked as a test through every route, and show what each channel really answered.
+
+    Example: forecourt alerts test --rules security
+    """
+    configuration = loaded(config)
+    notes = _notes(configuration.processors.thresholds)
+    try:
+        wanted = route_tests(configuration.alerting, notes, rules)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    _tell(configuration, logs, "test", {"rules": rules}, wanted, as_json=as_json)
+
+
+def _notes(settings: ThresholdSettings) -> dict[str, RuleNote]:
+    return {name: RuleNote(name, rule.labels) for name, rule in settings.rules.items() if rule.enabled}
+
+
+def _tell(  # private, and called twice
+    configuration: Configuration,
+    logs: Path | None,
+    kind: str,
+    arguments: dict[str, Any],
+    wanted: list[Direct],
+    *,
+    as_json: bool,
+) -> None:
+    """By the sidecar, which has the secrets; without one by ourselves."""
+    folder = folder_of(configuration, logs)
+    answers: list[dict[str, Any]] | None = None
+    if (folder / ".forecourt" / "state.db").is_file():
+        with opened(folder) as state:
+            if is_running(state):
+                number = records.ask(state, kind, arguments, time.time_ns())
+                answers = wait_for(lambda: records.answered(state, number))
+                if answers is None:
+                    raise click.ClickException("the sidecar has not answered within 40 s; see its log")
+    if answers is None:
+        answers = _tell_ourselves(configuration, wanted)
+    if as_json:
+        _echo(answers)
+    else:
+        show_answers(answers)
+    if not any(answer["ok"] for answer in answers) or any(
+        not answer["ok"] and not answer["answer"].startswith("not configured") for answer in answers
+    ):
+        sys.exit(1)
+
+
+def _tell_ourselves(configuration: Configuration, wanted: list[Direct]) -> list[dict[str, Any]]:
+    made = channels(configuration.alerting)
+    answers = []
+    for number, direct in enumerate(wanted, 1):
+        channel = made[direct.receiver]
+        problem = channel.problem()
+        line = {"receiver": direct.receiver, "route": direct.route, "ok": False, "answer": f"not configured: {problem}"}
+        if not problem:
+            try:
+                delivery = channel.send(direct.notification(number, time.time_ns()))
+                line.update(ok=True, answer=f"sent: {delivery.answer}")
+            except ChannelError as error:
+                line["answer"] = f"failed: {error}"
+        answers.append(line)
+    return answers
+
+
+def _journal(
+    config: Path | None, logs: Path | None, last: float | None, since: int | None, until: int | None
+) -> list[Any]:
+    period = period_of(last, since, until)
+    with opened(folder_of(loaded(config), logs)) as state:
+        return history.journal(state, period.start_unix_nano, period.end_unix_nano)
+
+
+def _the_alert(state: State, text: str) -> Alert:
+    found = history.find(state, text)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise click.ClickException(f"no alert's id begins with {text!r}. Look at: forecourt alerts list --all")
+    firing = [alert for alert in found if alert.status == "firing"]
+    if len(firing) == 1:
+        return firing[0]
+    several = "".join(f"\n  {alert.id}  {alert.status:<8}  {alert.name}" for alert in found[:10])
+    raise click.ClickException(f"{text!r} is more than one alert:{several}")
+
+
+def _alert_json(alert: Alert) -> dict[str, Any]:
+    return {**alert.to_json(), "key": dict(alert.key), "name": alert.name}
+
+
+def _echo(content: Any) -> None:
+    click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))

@@ -1,0 +1,54 @@
+"""Tables on a terminal, and in files as wide as they need to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+SEVERITY_COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_FILE_WIDTH = 200
+"""Columns where there is no terminal to say how many it has."""
+_NANO = 1_000_000_000
+
+
+def console() -> Console:
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made.width = _FILE_WIDTH
+    return made
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Cells are texts as they are: nothing in them is markup."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    console().print(table)
+
+
+def severity_text(severity: str) -> Text:
+    return Text(severity, SEVERITY_COLOURS.get(severity, ""))
+
+
+def moment(time_unix_nano: int) -> str:
+    """`2026-11-23 10:30:00` in UTC."""
+    return datetime.fromtimestamp(time_unix_nano // _NANO, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def lasted(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < 120:  # noqa: PLR2004  # two minutes
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:  # noqa: PLR2004  # two days
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"
