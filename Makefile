@@ -31,6 +31,7 @@ bench:
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/judging.py
+	$(BIN)/python benchmarks/telling.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
+from sys import intern
 from typing import Any, Literal
 
 import orjson
@@ -104,7 +105,13 @@ class Alert:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Alert:
         found = dict(content)
-        found["key"] = tuple((label, value) for label, value in found["key"])
+        found["key"] = tuple((intern(label), value) for label, value in found["key"])
+        # Ten thousand alerts have few different texts; and what is in the key is in the labels too.
+        for name in ("rule", "status", "severity", "unit", "band", "summary", "peak"):
+            found[name] = intern(found[name])
+        known = {value: value for _, value in found["key"]}
+        found["labels"] = {name: known.get(value) or intern(value) for name, value in found["labels"].items()}
+        found["decided"] = {route: intern(decision) for route, decision in found["decided"].items()}
         found["traces"] = tuple(found["traces"])
         found["told"] = {route: Told(**told) for route, told in found["told"].items()}
         if found["acknowledged"] is not None:

@@ -43,7 +43,7 @@ class Episode:
     """How often somebody was told of it."""
     acknowledged: str = ""
     acknowledged_at: int = 0
-    held_back: Counter[str] = field(default_factory=Counter)
+    held_back: dict[str, int] = field(default_factory=dict)
     """Decisions not to tell, by outcome."""
 
     @property
@@ -75,7 +75,7 @@ class Storm:
     began_at: int
     ended_at: int
     held: int = 0
-    alerts: Counter[str] = field(default_factory=Counter)
+    alerts: dict[str, int] = field(default_factory=dict)
     caps: set[str] = field(default_factory=set)
 
 
@@ -158,7 +158,7 @@ def _continue(episode: Episode, entry: Entry) -> None:
     elif entry.outcome == "acknowledged" and entry.reason.startswith("by ") and not episode.acknowledged:
         episode.acknowledged, episode.acknowledged_at = entry.reason.removeprefix("by "), entry.time_unix_nano
     elif entry.outcome in {"silenced", "inhibited", "capped", "flapping", "no route", "queue full"}:
-        episode.held_back[entry.outcome] += 1
+        episode.held_back[entry.outcome] = episode.held_back.get(entry.outcome, 0) + 1
     elif entry.outcome == "resolved":
         episode.ended_at, episode.reason = entry.time_unix_nano, entry.reason
 
@@ -214,7 +214,8 @@ def storms(entries: Iterable[Entry]) -> list[Storm]:
         storm = found[-1]
         storm.ended_at = entry.time_unix_nano
         storm.held += 1
-        storm.alerts[format_alert(entry.rule, tuple(entry.content.get("key", {}).items()))] += 1
+        name = format_alert(entry.rule, tuple(entry.content.get("key", {}).items()))
+        storm.alerts[name] = storm.alerts.get(name, 0) + 1
         storm.caps.add(entry.reason.split(":")[0])
     return found
 

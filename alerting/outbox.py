@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -36,6 +37,7 @@ class Outbox:
         self._journal = journal
         self.next_id = 1
         self._waiting: dict[int, Queued] = {}
+        self._counts: Counter[str] = Counter()
         self._ringing: dict[int, Queued] = {}
         self._cancels: dict[int, Queued] = {}
         self._polled: dict[int, int] = {}
@@ -44,16 +46,25 @@ class Outbox:
         self.changed: dict[int, Queued] = {}
 
     def waiting(self, receiver: str) -> int:
-        return sum(one.notification.receiver == receiver for one in list(self._waiting.values()))
+        return self._counts.get(receiver, 0)
 
     def add(self, notification: Notification, alert_ids: Iterable[str]) -> bool:
         """Whether there was room for it."""
         if self.waiting(notification.receiver) >= self._settings.queue_size:
             return False
         queued = Queued(notification, due=notification.created_unix_nano, alert_ids=tuple(alert_ids))
-        self._waiting[notification.id] = queued
+        self._wait(queued)
         self.changed[notification.id] = queued
         return True
+
+    def _wait(self, queued: Queued) -> None:
+        self._waiting[queued.notification.id] = queued
+        self._counts[queued.notification.receiver] += 1
+
+    def _leave(self, number: int) -> Queued:
+        queued = self._waiting.pop(number)
+        self._counts[queued.notification.receiver] -= 1
+        return queued
 
     def next_job(self, receiver: str, now: int) -> Job | None:
         """Cancels first; then what waits, the worst first, but of the same alert in order; then receipts."""
@@ -85,7 +96,7 @@ class Outbox:
         return best
 
     def accepted(self, number: int, delivery: Delivery, now: int) -> None:
-        queued = self._waiting.pop(number)
+        queued = self._leave(number)
         queued.status, queued.answer, queued.ended_at = "sent", delivery.answer, now
         queued.attempts += 1
         if delivery.receipt:
@@ -108,7 +119,7 @@ class Outbox:
         queued.due = now + int(delay * _NANO)
         gives_up = queued.notification.created_unix_nano + int(self._settings.give_up_after * _NANO)
         if permanent or queued.due > gives_up:
-            del self._waiting[number]
+            self._leave(number)
             queued.status, queued.ended_at = "failed", now
             reason = "" if permanent else f" (given up: it would have to wait {delay:.0f} s more)"
             self._tell(queued, "failed permanently", problem + reason, now)
@@ -148,7 +159,7 @@ class Outbox:
         """The receiver is no more."""
         for number, queued in list(self._waiting.items()):
             if queued.notification.receiver == receiver:
-                del self._waiting[number]
+                self._leave(number)
                 queued.status, queued.ended_at = "failed", now
                 self._tell(queued, "failed permanently", reason, now)
 
@@ -161,7 +172,7 @@ class Outbox:
 
     def restore(self, queued: Queued) -> None:
         if queued.status == "queued":
-            self._waiting[queued.notification.id] = queued
+            self._wait(queued)
         elif queued.receipt_open:
             self._ringing[queued.notification.id] = queued
 

@@ -39,9 +39,9 @@ def restore(dispatcher: Dispatcher, state: State) -> None:
     """Take up where the last run was, with all that waits to be sent; raise StateError."""
     for route, values, due, flushed in state.rows("SELECT * FROM alert_groups"):
         dispatcher.groups.restore(GroupKey(route, tuple(orjson.loads(values))), due, flushed)
-    for (content,) in state.rows("SELECT content FROM alerts WHERE known = 1"):
+    for (content,) in state.each("SELECT content FROM alerts WHERE known = 1"):
         dispatcher.restore(Alert.from_json(orjson.loads(content)))
-    for row in state.rows(
+    for row in state.each(
         "SELECT content, status, attempts, due_unix_nano, answer, receipt, receipt_open, ended_unix_nano, alerts"
         " FROM notifications WHERE status = 'queued' OR receipt_open = 1 ORDER BY id"
     ):
@@ -86,7 +86,7 @@ def save(dispatcher: Dispatcher, state: State) -> None:
 
 
 def _alert_row(alert: Alert, dispatcher: Dispatcher) -> tuple[Any, ...]:
-    content = orjson.dumps(alert.to_json()).decode()
+    content = orjson.dumps(alert).decode()
     known = int(dispatcher.knows(alert.id))
     return alert.id, alert.rule, alert.status, alert.severity, known, dispatcher.now, content
 
@@ -118,7 +118,7 @@ def _notification_row(queued: Queued) -> tuple[Any, ...]:
         queued.receipt,
         int(queued.receipt_open),
         orjson.dumps(queued.alert_ids).decode(),
-        orjson.dumps(notification.to_json()).decode(),
+        orjson.dumps(notification).decode(),
     )
 
 

@@ -37,6 +37,7 @@ _PRUNE_NANO = 86_400 * 1_000_000_000
 _KEPT_NANO = 90 * _PRUNE_NANO
 """As long as the runbook keeps telemetry."""
 _WAITING_TICKS = 30
+_MOST_TICKS = 360
 
 
 class _Tick(NamedTuple):
@@ -93,6 +94,8 @@ class Notifier:
                 tick.done.set_result(None)
                 return tick.done
             self._ticks.append(tick)
+            if len(self._ticks) > _MOST_TICKS:  # each says how things stand: the old ones are not needed
+                self._ticks.popleft().done.set_exception(StateError("alerting does not keep up"))
             oldest = self._ticks[0]
             waits = len(self._ticks) > _WAITING_TICKS
             self._changed.notify()
@@ -114,9 +117,13 @@ class Notifier:
 
     def _run(self) -> None:
         try:
-            state = State.open(self._folder / OWN_FOLDER / "state.db")
+            while (state := self._opened()) is None:
+                with self._changed:
+                    if self._stopping:
+                        return
+                    self._changed.wait(_LOOK_SECONDS)
             try:
-                self._begin(state)
+                self._begin()
                 while not self._stopping:
                     self._round(state, _LOOK_SECONDS)
                 self._end(state)
@@ -129,9 +136,25 @@ class Notifier:
                 for tick in self._ticks:
                     tick.done.set_result(None)
 
-    def _begin(self, state: State) -> None:
-        records.restore(self.dispatcher, state)
-        self._history.restore(state, self._clock())
+    def _opened(self) -> State | None:
+        """With what the last run left; None as long as the disk refuses."""
+        try:
+            state = State.open(self._folder / OWN_FOLDER / "state.db")
+            try:
+                records.restore(self.dispatcher, state)
+                self._history.restore(state, self._clock())
+            except BaseException:
+                state.close()
+                raise
+        except StateError as error:
+            if not self._told_disk:
+                _log.warning("alerting waits for its state: %s", error)
+            self._told_disk = True
+            return None
+        self._told_disk = False
+        return state
+
+    def _begin(self) -> None:
         for receiver in self.dispatcher.outbox.receivers - self._channels.keys():
             self.dispatcher.outbox.drop(receiver, "this receiver is no more in the configuration", self._clock())
         for receiver in self.dispatcher.outbox.receivers & self.problems.keys():

@@ -125,6 +125,8 @@ class Collector:
             heartbeat.start()
             for name, problem in self._notifier.problems.items():
                 _log.info("alerting.receivers.%s is not configured: %s", name, problem)
+            if len(self._notifier.problems) == len(self._alerting.receivers):
+                _log.warning("no receiver is configured: nobody is told of anything. See docs/alerting.md")
             gc.collect()
             gc.freeze()
             gc.set_threshold(_YOUNG_OBJECTS, 20, 50)

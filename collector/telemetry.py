@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerting.channels.labels import label_name
 from collector.admission import Admission
 from collector.judge import Judge
 from collector.notifier import Notifier
 from collector.signals import SIGNALS, Signal
+from processors.evaluation import Evaluation
 from storage import StoreStatistics
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -143,12 +145,23 @@ class _Judging(Collector):
         yield _counter("forecourt_repeated_records", "Records that a client sent again", judgement.repeated_records)
         overflowed = judgement.overflowed_samples
         yield _counter("forecourt_overflowed_samples", "Samples of keys that there was no room for", overflowed)
+        yield _rule_values(judgement.evaluations)
         skew = GaugeMetricFamily(
             "forecourt_clock_skew_seconds", "How far a service's clock is ahead", labels=["service"]
         )
         for service, seconds in judgement.skewed_clocks().items():
             skew.add_metric([service], seconds)
         yield skew
+
+
+def _rule_values(evaluations: Iterable[Evaluation]) -> Metric:
+    """What `forecourt rules export` asks for."""
+    values = Metric("forecourt_rule_value", "What each rule measured at the last tick, in base units", "gauge")
+    for one in evaluations:
+        if one.value is not None:
+            labels = {label_name(name): value for name, value in one.key}
+            values.add_sample("forecourt_rule_value", {**labels, "rule": one.rule}, one.value)
+    return values
 
 
 class _Notifying(Collector):

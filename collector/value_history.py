@@ -123,6 +123,8 @@ class ValueHistory:
                 gone.append((rule, key))
             else:
                 self._series[rule, tuple((label, value) for label, value in orjson.loads(key))] = rings
+        if not gone:
+            return
         with state.transaction() as connection:
             connection.executemany("DELETE FROM value_history WHERE rule = ? AND key = ?", gone)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -190,7 +191,7 @@ def show_storms(found: Sequence[Storm]) -> None:
             one.held,
             len(one.alerts),
             ", ".join(sorted(one.caps)),
-            plain("; ".join(f"{name} ({count})" for name, count in one.alerts.most_common(3)), 120),
+            plain("; ".join(f"{name} ({count})" for name, count in Counter(one.alerts).most_common(3)), 120),
         )
         for one in found
     ]

@@ -17,6 +17,7 @@ from typing import Literal
 import psutil
 from packaging.requirements import Requirement
 
+from alerting.channels import channels
 from instrumentation.distribution import clashes
 from operations.configuration import Configuration, ConfigurationError, load
 from storage.lock import owner_pid
@@ -45,7 +46,8 @@ def examine(config: Path | None) -> list[Finding]:
         return [*findings, Finding("configuration", "failed", str(error))]
     findings.append(Finding("configuration", "ok", source.name))
     findings += [Finding("configuration", "warning", warning) for warning in source.warnings]
-    return [*findings, *_folder(source.configuration), *_ports(source.configuration)]
+    configuration = source.configuration
+    return [*findings, *_folder(configuration), *_ports(configuration), *_receivers(configuration)]
 
 
 def _python() -> Iterator[Finding]:
@@ -133,6 +135,19 @@ def _ports(configuration: Configuration) -> Iterator[Finding]:
         else:
             advice = "Stop what listens there, or choose another endpoint"
             yield Finding(f"port {name}", "failed", f"{endpoint}: {problem}. {advice}")
+
+
+def _receivers(configuration: Configuration) -> Iterator[Finding]:
+    """Who can be told of alerts; whether it arrives is for `forecourt alerts test` to say."""
+    problems = {name: channel.problem() for name, channel in channels(configuration.alerting).items()}
+    for name, problem in problems.items():
+        subject = f"receiver {name}"
+        if problem:
+            yield Finding(subject, "warning", f"not configured: {problem}")
+        else:
+            yield Finding(subject, "ok", "configured; try it: forecourt alerts test")
+    if all(problems.values()):
+        yield Finding("alerting", "warning", "no receiver is configured: nobody is told of anything")
 
 
 def _taken(endpoint: str) -> str | None:

@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 import orjson
+import yaml
 from rich.console import Console
 from rich.table import Table
 
 from operations.backtest import Backtest
 from operations.configuration import ConfigurationError, Source, load
 from operations.period import period_of, period_options
+from operations.prometheus_export import prometheus_rules
 from operations.published import Judged, published
 from processors.evaluation import Transition, format_key, format_value
 from processors.settings import RuleSettings, ThresholdSettings
@@ -169,6 +171,18 @@ def test(  # noqa: PLR0917  # one for each option
         click.echo(orjson.dumps(_as_json(transition)) if as_json else _as_line(transition))
     taken = time.perf_counter() - started
     click.echo(f"{count} transitions; {backtest.records} records judged in {taken:.1f} s", err=True)
+
+
+@rules.command()
+@click.option("--format", "form", type=click.Choice(["prometheus"]), default="prometheus", show_default=True)
+@_CONFIG
+def export(form: str, config: Path | None) -> None:  # noqa: ARG001  # the only one so far
+    """Print the rules as a rule file for Prometheus, which scrapes the sidecar's metrics (127.0.0.1:8888).
+
+    Example: forecourt rules export --format prometheus > forecourt.rules.yml
+    """
+    content = prometheus_rules(_loaded(config).configuration.processors.thresholds)
+    click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), nl=False)
 
 
 def _only(given: dict[str, RuleSettings], names: Iterable[str]) -> dict[str, RuleSettings]:

@@ -144,7 +144,8 @@ class State:
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has ended it already
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -154,6 +155,13 @@ class State:
         """What a SELECT finds; raise StateError."""
         try:
             return self._connection.execute(text, tuple(parameters)).fetchall()
+        except sqlite3.Error as error:
+            raise StateError(f"state.db: {error}") from error
+
+    def each(self, text: str) -> Iterator[Any]:
+        """What a SELECT finds, one row at a time; raise StateError."""
+        try:
+            yield from self._connection.execute(text)
         except sqlite3.Error as error:
             raise StateError(f"state.db: {error}") from error
 

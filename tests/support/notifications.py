@@ -100,6 +100,7 @@ def answering(answer: Callable[[Asked], Answer]) -> Iterator[str]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = 5
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -120,7 +121,7 @@ def answering(answer: Callable[[Asked], Answer]) -> Iterator[str]:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server.daemon_threads = False  # so that the end waits for them, and no socket is left
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
