@@ -52,6 +52,7 @@ class Dispatcher:
         self.tick = 0
         self.now = 0
         self._sources_changed = True
+        self._saved_rest: dict[str, Any] = {}
 
     def take(self, tick_unix_nano: int, evaluations: Iterable[Evaluation], transitions: Iterable[Transition]) -> None:
         """What was judged at a tick; one that was taken before is passed over, so judging may repeat itself."""
@@ -354,14 +355,22 @@ class Dispatcher:
         self.tick = min(self.tick, self.now + nano)
         self.changed.update(self._by_id)
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether there is something to save; that time goes on is none."""
+        rows = self.changed or self.groups.changed or self.outbox.changed or self.journal.entries
+        return bool(rows) or self._rest() != self._saved_rest
+
+    def saved(self) -> None:
+        """All of it is in the state database."""
+        self._saved_rest = self._rest()
+
+    def _rest(self) -> dict[str, Any]:
+        return {"storm": self.storm.to_state(), "silences": self.silences.active}
+
     def to_state(self) -> dict[str, Any]:
         """What has no row of its own."""
-        return {
-            "tick": self.tick,
-            "now": self.now,
-            "storm": self.storm.to_state(),
-            "silences": self.silences.active,
-        }
+        return {"tick": self.tick, "now": self.now, **self._rest()}
 
     def resume(self, content: Mapping[str, Any]) -> None:
         """Go on from a state, after its alerts were restored."""

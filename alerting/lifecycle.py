@@ -71,6 +71,7 @@ class Lifecycle:
             # Judging that lost its state begins with pending: the condition never ceased.
             changes = [] if found.status == "pending" else self._resolve(alert, now, reason or "the condition passed")
         elif found.status == "pending" and found.severity:
+            alert.severity = found.severity
             changes = self._pending(alert, now, reason)
         elif alert.status == "pending":
             alert.status = "inactive"

@@ -64,6 +64,8 @@ def _next_id(state: State, table: str) -> int:
 
 def save(dispatcher: Dispatcher, state: State) -> None:
     """Write what has changed since the last time, all or nothing; raise StateError."""
+    if not dispatcher.has_changed:
+        return
     alerts, groups, queued = dict(dispatcher.changed), set(dispatcher.groups.changed), dict(dispatcher.outbox.changed)
     entries = list(dispatcher.journal.entries)
     content = orjson.dumps(dispatcher.to_state()).decode()
@@ -83,6 +85,7 @@ def save(dispatcher: Dispatcher, state: State) -> None:
     dispatcher.groups.changed.clear()
     dispatcher.outbox.changed.clear()
     dispatcher.journal.written(len(entries))
+    dispatcher.saved()
 
 
 def _alert_row(alert: Alert, dispatcher: Dispatcher) -> tuple[Any, ...]:

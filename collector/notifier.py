@@ -27,7 +27,7 @@ from storage.names import OWN_FOLDER
 
 _log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 """How often timers and the state database are looked at; it must be within a second."""
 _END_SECONDS = 1.5
 """How long the end waits for what channels are doing."""

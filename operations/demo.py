@@ -117,6 +117,7 @@ class Demo:
         look = [
             *_reading_commands(self.folder / "logs"),
             f"forecourt rules list --logs {self.folder / 'logs'}",
+            f"forecourt alerts list --logs {self.folder / 'logs'}",
             f"curl -s http://{self._endpoints['metrics']}/metrics",
         ]
         send = [

@@ -146,7 +146,7 @@ def test_a_full_disk_keeps_nobody_from_hearing(tmp_path: Path, monkeypatch: pyte
         wait(lambda: mailbox.mails)
         assert running.outcomes() == []
         full.clear()
-        wait(lambda: running.outcomes() == ["firing", "notified", "sent"])
+        wait(lambda: running.outcomes()[:3] == ["firing", "notified", "sent"])
     assert len(mailbox.mails) == 1
 
 
