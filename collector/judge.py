@@ -245,8 +245,8 @@ class Judge:
         now = self._clock()
         if now - self._looked > GAP_NANO:
             self.judgement.resume(now)  # the machine slept
-        elif now < self._looked - GAP_NANO:
-            _log.warning("the clock was set back by %.0f s", (self._looked - now) / 1e9)
+        elif now < self.judgement.tick_unix_nano - GAP_NANO:
+            _log.warning("the clock was set back by %.0f s", (self.judgement.tick_unix_nano - now) / 1e9)
             self.judgement.rewind(now)
         self._catch_up(state)
         self._follow(self._take())

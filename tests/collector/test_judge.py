@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from collector import judge as judge_module
 from collector.decoding import Decoder, DecodingLimits
-from collector.judge import Judge
+from collector.judge import Judge, Listener
 from processors.judgement import Judgement
 from processors.settings import ThresholdSettings
 from storage import State, Store
@@ -26,11 +27,15 @@ from tests.crash.test_kill_judging import SPANS, _requests
 class Running:
     """A store and its judge, as the collector wires them."""
 
-    def __init__(self, folder: Path, thresholds: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, thresholds: dict[str, Any] | None = None, listener: Listener | None = None
+    ) -> None:
         self.folder = folder
         self.slept_nano = 0
         clock: Callable[[], int] = lambda: time.time_ns() + self.slept_nano  # noqa: E731  # the test's own
-        self.judge = Judge(Judgement(ThresholdSettings.model_validate(thresholds or {})), folder, clock=clock)
+        self.judge = Judge(
+            Judgement(ThresholdSettings.model_validate(thresholds or {})), folder, listener=listener, clock=clock
+        )
         self.store = Store(folder, on_stored=self.judge.stored)
         self._decoder = Decoder(redactor=None, limits=DecodingLimits())
 
@@ -242,3 +247,74 @@ def test_a_judge_that_ends_by_a_fault_says_so(
     found.stop()
     assert len(found.records("traces")) == SPANS
     assert "judging has stopped; what is received is kept, and judged after a restart" in caplog.text
+
+
+class Listening:
+    """Takes each tick, and notes down what it was."""
+
+    def __init__(self) -> None:
+        self.ticks: list[int] = []
+        self.finished = False
+
+    def evaluated(self, tick_unix_nano: int, _evaluations: object, _transitions: object) -> Future[None]:
+        self.ticks.append(tick_unix_nano)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def finish(self) -> None:
+        self.finished = True
+
+
+def test_each_tick_is_told_to_who_listens(tmp_path: Path) -> None:
+    """And that there will be no more."""
+    listening = Listening()
+    found = Running(tmp_path, listener=listening)
+    found.start()
+    found.send(1)
+    wait(lambda: bool(listening.ticks))
+    found.stop()
+    assert all(tick % 10_000_000_000 == 0 for tick in listening.ticks)
+    assert listening.finished
+    assert found.judge.judgement.transitions == []
+
+
+def test_a_clock_that_is_set_back_does_not_stop_judging(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The next tick is that of the new time."""
+    listening = Listening()
+    found = Running(tmp_path, listener=listening)
+    found.start()
+    found.send(1)
+    wait(lambda: bool(listening.ticks))
+    before = listening.ticks[-1]
+    found.slept_nano = -3600 * 1_000_000_000
+    wait(lambda: listening.ticks[-1] < before)
+    found.stop()
+    assert before - listening.ticks[-1] > 3500 * 1_000_000_000
+    assert "the clock was set back by 3" in caplog.text
+
+
+def _decide(folder: Path, *numbers: int) -> None:
+    """As alerting does."""
+    state = State.open(folder / ".forecourt" / "state.db")
+    with state.transaction() as connection:
+        for number in numbers:
+            row = (number, time.time_ns(), "", "", "sent", "taken", '{"receiver": "mail"}')
+            connection.execute("INSERT INTO alert_journal VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    state.close()
+
+
+def test_each_decision_is_in_the_stream_once(tmp_path: Path) -> None:
+    """Also when the stream was cut back to the last checkpoint after a crash."""
+    with running(tmp_path) as found:
+        _decide(tmp_path, 1, 2)
+        wait(lambda: len(found.records("alerts")) == 2)
+    before = (tmp_path / "alerts").glob("*.jsonl")
+    (segment,) = before
+    with segment.open("ab") as file:
+        file.write(b'{"journal": 3, "received_unix_nano": 1}\n')  # written after the checkpoint of the crash
+    _decide(tmp_path, 3, 4)
+    with running(tmp_path, unclean=True) as again:
+        wait(lambda: len(again.records("alerts")) == 4)
+    assert [record["journal"] for record in again.records("alerts")] == [1, 2, 3, 4]
+    assert again.records("alerts")[0]["decision"] == "sent"

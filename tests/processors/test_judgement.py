@@ -427,3 +427,23 @@ def test_alerts_are_told_with_their_reason() -> None:
         "reason": "the condition has held long enough",
     }
     assert line["time_unix_nano"] == nano(10)
+
+
+def test_a_clock_that_is_set_back_keeps_timers_and_windows_right() -> None:
+    """What had held for 90 s goes on from there after the grace, and what "will" have happened counts for nothing."""
+    pending = course(**{"for": "5min"}).each(0, 100, queue(9), 10)
+    pending.judgement.rewind(nano(-3500))
+    pending.each(-3500, -3000, queue(9), 10)
+    assert pending.told == ["10 pending low", "-3180 firing low"]
+    counted = course(statistic="count", window="1h").each(0, 100, queue(9), 10)
+    counted.judgement.rewind(nano(-3500))
+    counted.each(-3500, -3400, queue(9), 10)
+    assert counted.evaluation.value == 10
+    outcomes = Course("work_order.sync.success_rate").feed(
+        [operation(at, "work_order.sync") for at in range(20)], until=30
+    )
+    outcomes.judgement.rewind(nano(-3500))
+    outcomes.advance(nano(-3480))
+    assert outcomes.evaluation.samples == 20
+    outcomes.judgement.rewind(nano(0))
+    assert outcomes.judgement.tick_unix_nano == nano(-3480)
