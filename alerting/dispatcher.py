@@ -240,7 +240,8 @@ class Dispatcher:
         return shown, due
 
     def _blocked(self, alert: Alert, now: int) -> Decision | None:
-        if alert.flapping_since is not None and alert.resume != _FLAPPING:
+        known = rank(alert.severity) <= rank(alert.peak)
+        if alert.flapping_since is not None and alert.resume != _FLAPPING and known:
             return "flapping", "it begins and ends too often; quiet until it is stable"
         silence = self.silences.muting(alert.matching, now)
         if silence is not None:
@@ -255,19 +256,21 @@ class Dispatcher:
 
     def _under_caps(self, route: Route, due: Due, now: int) -> tuple[Due, set[str]]:
         """Those that the storm caps let pass, and the ids of those that wait for a digest."""
-        held = [alert for alert, _ in due if self.storm.over_same(alert.id, now)]
-        for alert in held:
-            self._hold("same_alert", alert, route, now)
-        passing = [(alert, cause) for alert, cause in due if alert not in held]
+        held: set[str] = set()
+        for alert, _ in due:
+            if self.storm.over_same(alert.id, now):
+                self._hold("same_alert", alert, route, now)
+                held.add(alert.id)
+        passing = [(alert, cause) for alert, cause in due if alert.id not in held]
         candidates = [Candidate(alert.id, alert.rule, alert.severity) for alert, _ in passing]
         if candidates and self.storm.over_total(candidates, now):
             for alert, _ in passing:
                 self._hold("total_alerts", alert, route, now)
-            held += [alert for alert, _ in passing]
+            held |= {alert.id for alert, _ in passing}
             passing = []
         elif candidates:
             self.storm.count(candidates, now)
-        return passing, {alert.id for alert in held}
+        return passing, held
 
     def _hold(self, cap: Cap, alert: Alert, route: Route, now: int) -> None:
         rate = getattr(self._settings.storm, cap)

@@ -166,6 +166,17 @@ def test_flapping_is_told_once_and_then_quiet_until_it_is_stable() -> None:
     assert [line for line in incident.take_told() if "phone" in line] == ["3550 phone resolved critical down-"]
 
 
+def test_what_gets_worse_while_it_flaps_is_told() -> None:
+    """Quiet is for what is known."""
+    incident = Incident()
+    for minute in range(0, 10, 2):
+        incident.fire("slow").until(minute * 60 + 60).end("slow").until(minute * 60 + 120)
+    incident.fire("slow").until(700)
+    incident.take_told()
+    incident.fire("slow", "critical").until(800)
+    assert incident.take_told() == ["710 mail firing critical slow", "710 phone firing critical slow"]
+
+
 def test_flapping_that_settles_on_firing_is_told_again() -> None:
     """It is news that it stays."""
     incident = Incident()
