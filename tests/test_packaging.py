@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
@@ -26,3 +32,46 @@ def test_the_wheel_carries_what_users_need_and_nothing_else(tmp_path: Path) -> N
     assert {f"{package}/py.typed" for package in tops} <= set(names)
     assert {"alerting/templates/email.html.j2", "alerting/templates/title.txt.j2"} <= set(names)
     assert {"operations/otel-config.yaml", "operations/examples/quickstart/app.py"} <= set(names)
+
+
+SIDECAR = ("alerting", "collector", "operations", "processors", "storage")
+OPTIONAL = {"apprise", "sqlalchemy"}
+"""What is only used where it is installed."""
+PARTS = {
+    "google.rpc": "googleapis-common-protos",
+    "google.protobuf": "protobuf",
+    "opentelemetry.proto": "opentelemetry-proto",
+}
+"""Packages that several distributions share."""
+
+
+def _imports(folder: str) -> Iterator[str]:
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+
+
+def _distribution(module: str, known: Mapping[str, list[str]]) -> str:
+    for part, name in PARTS.items():
+        if module == part or module.startswith(f"{part}."):
+            return name
+    return known.get(module.split(".", maxsplit=1)[0], [module.split(".", maxsplit=1)[0]])[0]
+
+
+def test_what_the_sidecar_imports_is_in_its_extra() -> None:
+    """Or it works where the tests run and nowhere else."""
+    known = metadata.packages_distributions()
+    own = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    modules = {name for folder in SIDECAR for name in _imports(folder)}
+    outside = {name for name in modules if name.split(".")[0] not in own | sys.stdlib_module_names}
+    needed = {canonicalize_name(_distribution(name, known)) for name in outside} - OPTIONAL
+    requirements = [Requirement(text) for text in metadata.requires("forecourt") or ()]
+    declared = {
+        canonicalize_name(one.name)
+        for one in requirements
+        if one.marker is None or one.marker.evaluate({"extra": "sidecar"}) or one.marker.evaluate({"extra": ""})
+    }
+    assert needed - declared == set()

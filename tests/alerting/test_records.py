@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +15,7 @@ from alerting.alert import Alert, alert_id
 from alerting.dispatcher import Dispatcher
 from alerting.notification import Notification
 from storage import State
+from tests.conftest import ROOT
 from tests.support.incident import Incident, nano
 from tests.support.notifications import ended, notification, view
 
@@ -91,8 +94,8 @@ def test_old_rows_are_dropped_and_open_ones_are_not(tmp_path: Path) -> None:
     state.close()
 
 
-def test_ten_thousand_alerts_load_in_a_second(tmp_path: Path) -> None:
-    """And what they take is measured in benchmarks/telling.py."""
+def test_ten_thousand_alerts_load_in_a_second_and_50_mb(tmp_path: Path) -> None:
+    """In a process of their own, without coverage; the best of three, since others use this machine too."""
     incident = Incident()
     for number in range(10_000):
         incident.fire("down", "critical", of=f"app{number}")
@@ -101,9 +104,12 @@ def test_ten_thousand_alerts_load_in_a_second(tmp_path: Path) -> None:
     incident.look()
     state = State.open(tmp_path / "state.db")
     records.save(incident.dispatcher, state)
-    fresh = Dispatcher(incident.settings, incident._notes, {})
-    began = time.perf_counter()
-    records.restore(fresh, state)
-    assert time.perf_counter() - began < 3.0  # under coverage; without it a fraction
-    assert len(fresh.lifecycle.alerts) == 10_000
+    state.rows("DELETE FROM notifications")
     state.close()
+    command = [sys.executable, str(ROOT / "benchmarks" / "telling.py"), str(tmp_path / "state.db")]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    answers = [
+        subprocess.run(command, check=True, capture_output=True, text=True, env=plain).stdout.split() for _ in range(3)
+    ]
+    assert min(float(seconds) for seconds, _ in answers) < 1.0
+    assert min(float(size) for _, size in answers) < 50e6
