@@ -95,7 +95,7 @@ def test_old_rows_are_dropped_and_open_ones_are_not(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_alerts_load_in_a_second_and_50_mb(tmp_path: Path) -> None:
-    """In a process of their own, without coverage; the best of three, since others use this machine too."""
+    """In a process of their own, without coverage; of CPU, since others use this machine too."""
     incident = Incident()
     for number in range(10_000):
         incident.fire("down", "critical", of=f"app{number}")
@@ -111,5 +111,5 @@ def test_ten_thousand_alerts_load_in_a_second_and_50_mb(tmp_path: Path) -> None:
     answers = [
         subprocess.run(command, check=True, capture_output=True, text=True, env=plain).stdout.split() for _ in range(3)
     ]
-    assert min(float(seconds) for seconds, _ in answers) < 1.0
-    assert min(float(size) for _, size in answers) < 50e6
+    assert min(float(busy) for _, busy, _ in answers) < 1.0
+    assert min(float(size) for *_, size in answers) < 50e6
