@@ -95,16 +95,11 @@ def find(state: State, text: str) -> list[Alert]:
 def story(state: State, alert_id: str) -> list[Entry]:
     """All that was written down about an alert and the notifications that told of it, oldest first."""
     own = [entry_of(row) for row in state.rows("SELECT * FROM alert_journal WHERE alert = ? ORDER BY id", (alert_id,))]
-    numbers = sorted({number for entry in own for number in entry.content.get("notifications", ())})
-    told = {
-        row[0]: entry_of(row)
-        for number in numbers
-        for row in state.rows(
-            "SELECT * FROM alert_journal WHERE alert = '' AND json_extract(content, '$.notification') = ? AND id > ?",
-            (number, own[0].id),
-        )
-    }
-    return sorted((*own, *told.values()), key=lambda entry: entry.id)
+    numbers = {number for entry in own for number in entry.content.get("notifications", ())}
+    first = own[0].id if own else 0
+    others = state.rows("SELECT * FROM alert_journal WHERE alert = '' AND id > ? ORDER BY id", (first,))
+    told = [entry for entry in map(entry_of, others) if entry.content.get("notification") in numbers]
+    return sorted((*own, *told), key=lambda entry: entry.id)
 
 
 def journal(state: State, start_unix_nano: int, end_unix_nano: int | None) -> list[Entry]:

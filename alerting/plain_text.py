@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-_TURNS = frozenset("\u200e\u200f\u061c\u2028\u2029")
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Control and format characters (those that reverse writing among them), surrogates, private use, line separators."""
 
 
 def plain(text: object, limit: int = 300) -> str:
@@ -16,4 +17,4 @@ def plain(text: object, limit: int = 300) -> str:
 
 
 def _unprintable(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} or character in _TURNS
+    return unicodedata.category(character) in _UNPRINTABLE

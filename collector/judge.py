@@ -331,7 +331,12 @@ class Judge:
 
     def _flush(self, state: State) -> None:
         """Hand the derived lines on, and again those that the disk refused."""
-        self._journaled = tell_journal(self.judgement.lines, journal_after(state, self._journaled), self._journaled)
+        try:
+            decided = journal_after(state, self._journaled)
+        except StateError as error:
+            _log.warning("alerting's decisions come to the stream later: %s", error)
+        else:
+            self._journaled = tell_journal(self.judgement.lines, decided, self._journaled)
         refused = [write for write in self._writes if write.done.done() and write.done.exception()]
         self._writes = [write for write in self._writes if not write.done.done()]
         lines = [(write.stream, write.lines, write.times_unix_nano) for write in refused]

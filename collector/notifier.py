@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,8 +99,8 @@ class Notifier:
             oldest = self._ticks[0]
             waits = len(self._ticks) > _WAITING_TICKS
             self._changed.notify()
-        if waits and oldest is not tick:
-            oldest.done.exception(timeout=_LOOK_SECONDS * 10)  # judging that catches up must not outrun us
+        if waits:
+            wait([oldest.done], timeout=_LOOK_SECONDS)  # judging that catches up must not outrun us
         return tick.done
 
     def finish(self) -> None:
@@ -157,8 +157,6 @@ class Notifier:
     def _begin(self) -> None:
         for receiver in self.dispatcher.outbox.receivers - self._channels.keys():
             self.dispatcher.outbox.drop(receiver, "this receiver is no more in the configuration", self._clock())
-        for receiver in self.dispatcher.outbox.receivers & self.problems.keys():
-            self.dispatcher.outbox.drop(receiver, f"not configured any more: {self.problems[receiver]}", self._clock())
         for name, channel in self._channels.items():
             if name not in self.problems:
                 self._workers[name] = ChannelWorker(name, channel, self._report)

@@ -335,6 +335,9 @@ def test_a_receiver_that_is_not_configured_is_said_and_costs_the_others_nothing(
     incident = Incident({"phone": "alerting.receivers.phone.url is empty"}).fire("down", "critical").until(20)
     assert incident.told == ["10 mail firing critical down"]
     assert incident.reasons("not configured") == ["phone: alerting.receivers.phone.url is empty"]
+    incident.end("down").until(200)
+    assert incident.told[1:] == ["70 mail resolved critical down-"]
+    assert len(incident.reasons("not configured")) == 1
 
 
 def test_an_alert_that_no_route_takes_is_said() -> None:
@@ -370,3 +373,67 @@ def test_ticks_that_are_judged_again_change_nothing(again: int) -> None:
     incident.look()
     assert len(incident.dispatcher.journal.entries) == before
     assert NANO == 1_000_000_000
+
+
+def test_what_is_on_both_sides_of_an_inhibition_is_not_quiet() -> None:
+    """Two of a kind must not silence each other."""
+    rules = [{"source_matchers": ["severity = critical"], "target_matchers": ["alertname =~ .*"]}]
+    incident = Incident(inhibit_rules=rules).fire("down", "critical").fire("absent", "critical").fire("slow").until(100)
+    assert sorted(line for line in incident.told if "phone" in line) == [
+        "10 phone firing critical absent",
+        "10 phone firing critical down",
+    ]
+    assert [line for line in incident.told if "slow" in line] == []
+
+
+def test_a_clock_that_steps_back_holds_neither_caps_nor_retries_up() -> None:
+    """A storm of five minutes is over in five minutes, and what is tried again in 5 s is tried in 5 s."""
+    routes = {"all": {"receivers": ["phone"], "group_wait": "0s", "group_interval": "10s", "repeat_interval": "20s"}}
+    incident = Incident(routes=routes).fire("down", "critical").until(115)
+    assert incident.take_told()[-1] == "110 phone digest critical down"
+    incident.now -= 3600
+    incident.until(-3600 + 320)
+    assert next(line for line in incident.take_told() if "firing" in line) == "-3289 phone firing critical down"
+    waiting = Incident().fire("down", "critical")
+    waiting.now = 10
+    waiting.tick()
+    waiting.dispatcher.advance(nano(10))
+    outbox = waiting.dispatcher.outbox
+    job = outbox.next_job("phone", nano(10))
+    assert job is not None
+    number = job.queued.notification.id
+    outbox.refused(number, "no", nano(10), permanent=False, retry_after=None, jitter=0.0)
+    waiting.dispatcher.advance(nano(-3590))
+    assert outbox.next_job("phone", nano(-3586)) is None
+    assert outbox.next_job("phone", nano(-3585)) is not None
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_whoever_wants_no_ends_gets_none(resolved: bool) -> None:  # noqa: FBT001  # the case
+    """It is written down that there was one."""
+    receivers = {"mail": {"webhook": {"url": "http://127.0.0.1:9/"}, "send_resolved": resolved}}
+    routes = {"all": {"receivers": ["mail"], "group_wait": "0s"}}
+    incident = Incident(receivers=receivers, routes=routes).fire("down").until(20).end("down").until(600)
+    assert len(incident.told) == (2 if resolved else 1)
+    assert incident.reasons("not told") == ([] if resolved else ["mail: send_resolved is off"])
+
+
+def test_a_rise_begins_escalation_anew() -> None:
+    """Whoever had been told of the lesser alert is told that it is worse; the next level again after its time."""
+    levels = {name: {"after": "5min", "levels": [["boss"]]} for name in ("critical", "high")}
+    incident = Incident(escalation=levels).fire("slow").until(400)
+    assert [line for line in incident.take_told() if "boss" in line] == ["340 boss escalation high slow"]
+    incident.fire("slow", "critical").until(800)
+    assert [line for line in incident.take_told() if "boss" in line] == [
+        "410 boss firing critical slow",
+        "710 boss escalation critical slow",
+    ]
+
+
+def test_judging_that_lost_its_state_ends_no_alert() -> None:
+    """It begins with pending again: the condition never ceased."""
+    incident = Incident().fire("slow").until(100)
+    incident.take_told()
+    incident.pend("slow").until(200).fire("slow").until(600)
+    assert incident.take_told() == []
+    assert "resolved" not in incident.decisions("slow")

@@ -19,7 +19,7 @@ from collector.decoding import Decoder, DecodingLimits
 from collector.judge import Judge, Listener
 from processors.judgement import Judgement
 from processors.settings import ThresholdSettings
-from storage import State, Store
+from storage import State, StateError, Store
 from storage.names import segments
 from tests.crash.test_kill_judging import SPANS, _requests
 
@@ -318,3 +318,48 @@ def test_each_decision_is_in_the_stream_once(tmp_path: Path) -> None:
         wait(lambda: len(again.records("alerts")) == 4)
     assert [record["journal"] for record in again.records("alerts")] == [1, 2, 3, 4]
     assert again.records("alerts")[0]["decision"] == "sent"
+
+
+def test_a_state_database_that_refuses_does_not_end_judging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Decisions come to their stream when it answers again."""
+    answers = judge_module.journal_after
+
+    def refuse(_state: State, _last: int) -> list[Any]:
+        raise StateError("state.db: disk I/O error")
+
+    with running(tmp_path) as found:
+        monkeypatch.setattr(judge_module, "journal_after", refuse)
+        _decide(tmp_path, 1)
+        wait(lambda: "alerting's decisions come to the stream later" in caplog.text)
+        found.send(1)
+        monkeypatch.setattr(judge_module, "journal_after", answers)
+        wait(lambda: len(found.records("alerts")) == 1)
+        assert not found.judge.failed
+    assert len(found.records("traces")) == SPANS
+
+
+class Refusing(Listening):
+    """Can save nothing."""
+
+    def evaluated(self, tick_unix_nano: int, _evaluations: object, _transitions: object) -> Future[None]:
+        self.ticks.append(tick_unix_nano)
+        done: Future[None] = Future()
+        done.set_exception(StateError("state.db: disk is full"))
+        return done
+
+
+def test_no_checkpoint_goes_beyond_what_alerting_has_saved(tmp_path: Path) -> None:
+    """Or a crash would lose an alert between the two."""
+    refusing = Refusing()
+    found = Running(tmp_path, listener=refusing)
+    found.start()
+    found.send(1)
+    wait(lambda: bool(refusing.ticks))
+    found.stop()
+    state = State.open(tmp_path / ".forecourt" / "state.db")
+    checkpoint = state.checkpoint()
+    state.close()
+    assert checkpoint is not None
+    assert orjson.loads(checkpoint.content)["tick"] < refusing.ticks[0]

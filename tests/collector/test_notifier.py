@@ -301,3 +301,33 @@ def test_an_end_by_a_fault_is_said_and_holds_nobody_up(
         wait(lambda: running.notifier.failed)
         running.judge(evaluation())
     assert "alerting has stopped: nobody is told of anything until a restart" in caplog.text
+
+
+def test_alerting_that_does_not_keep_up_stops_no_judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tick says how things stand: old ones are let go, told as not safe, and nobody waits for ever."""
+    monkeypatch.setattr(notifier_module, "_WAITING_TICKS", 3)
+    monkeypatch.setattr(notifier_module, "_MOST_TICKS", 6)
+    monkeypatch.setattr(notifier_module, "_LOOK_SECONDS", 0.05)
+    held = threading.Event()
+    with Notifying(tmp_path, settings_of(**_mail(9))) as running:
+        save = records.save
+        monkeypatch.setattr(notifier_module.records, "save", lambda *given: (held.wait(20), save(*given)))
+        ticks = [running.notifier.evaluated(time.time_ns(), [evaluation()], []) for _ in range(12)]
+        held.set()
+        ticks[-1].result(20)
+    assert any(tick.exception() for tick in ticks)
+
+
+def test_what_waits_for_a_receiver_that_lost_its_address_is_kept(tmp_path: Path) -> None:
+    """Somebody forgot a variable at this start; at the next it goes out."""
+    with Notifying(tmp_path, settings_of(**_mail(9))) as first:
+        first.judge(evaluation())
+        wait(lambda: "retrying" in first.outcomes())
+    forgotten = {**_mail(9), "smtp": {}}
+    with Notifying(tmp_path, settings_of(**forgotten)) as second:
+        second.judge(evaluation())
+    mailbox = Mailbox()
+    with smtp_server(mailbox) as port, Notifying(tmp_path, settings_of(**_mail(port))) as third:
+        third.slept_nano = 60 * NANO
+        wait(lambda: mailbox.mails)
+    assert mailbox.subjects() == ["[CRITICAL] down is bad (app)"]

@@ -222,3 +222,11 @@ def test_a_hostile_summary_makes_no_header(plain_server: int, mailbox: Mailbox) 
 def test_what_is_missing_is_named(given: dict[str, str], problem: str) -> None:
     """With the variable that would set it."""
     assert channel(25, **given).problem() == problem
+
+
+def test_if_one_of_the_refused_is_only_for_now_it_is_tried_again(plain_server: int, mailbox: Mailbox) -> None:
+    """Nobody has the message yet."""
+    mailbox.refused = {"ops@example.com": "550 no such user", "oncall@example.com": "450 greylisted"}
+    with pytest.raises(ChannelError) as refused:
+        channel(plain_server).send(notification(view()))
+    assert not refused.value.permanent
