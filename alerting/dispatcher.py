@@ -20,7 +20,7 @@ from alerting.silence import Silence, Silences, describe
 from alerting.storm import Candidate, Cap, Held, StormCaps
 from alerting.telling import Due, Telling
 from processors.evaluation import Evaluation, Transition
-from processors.units import format_duration
+from processors.quantities import format_duration
 
 _NANO = 1_000_000_000
 _STEP_NANO = 1 * _NANO

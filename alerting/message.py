@@ -20,7 +20,7 @@ from alerting.plain_text import plain
 from alerting.severity import RESPONSE
 from processors.conditions import parse_condition
 from processors.evaluation import format_value
-from processors.units import format_duration
+from processors.quantities import format_duration
 
 _log = logging.getLogger(__name__)
 _NANO = 1_000_000_000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from operations.period import OpenPeriod
 from processors.evaluation import Evaluation, Transition
 from processors.judgement import TICK_NANO, Judgement
 from processors.needles import needles_of
@@ -19,18 +19,10 @@ _AFTER_NANO = 600_000_000_000
 """How long after the last record rules are still judged where the end is open; never beyond the next tick from now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """By arrival, in nanoseconds since 1970; the end is exclusive, None for all there is."""
-
-    start_unix_nano: int
-    end_unix_nano: int | None
-
-
 class Backtest:
-    """`run` yields each transition that would have happened."""
+    """`run` yields each transition that would have happened; the period is one of arrival."""
 
-    def __init__(self, settings: ThresholdSettings, folder: Path, period: Period, *, now_unix_nano: int) -> None:
+    def __init__(self, settings: ThresholdSettings, folder: Path, period: OpenPeriod, *, now_unix_nano: int) -> None:
         self._now = now_unix_nano
         self._judgement = Judgement(settings, derives=False)
         self._folder = folder

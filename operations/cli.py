@@ -17,6 +17,10 @@ _COMMANDS = {
     "rules": ("operations.rules_command", "List, check and try out the rules.", "sidecar"),
     "alerts": ("operations.alerts_command", "What fires, who was told and why.", "sidecar"),
     "silence": ("operations.silence_command", "Keep alerts quiet for a time.", "sidecar"),
+    "logs": ("operations.logs_command", "Errors in groups, slow queries and requests, events; follow them.", "sidecar"),
+    "stats": ("operations.stats_command", "Response times, resources, the business and its users.", "sidecar"),
+    "security": ("operations.security_command", "Logins, failed logins, refusals.", "sidecar"),
+    "sql": ("operations.sql_command", "Ask the records in SQL.", "sidecar"),
     "check": ("operations.check_command", "Say whether all is well, with Nagios' exit codes.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from processors.units import parse_duration
+from processors.quantities import parse_duration
 
 
 class _Duration(click.ParamType[float]):

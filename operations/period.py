@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from operations.backtest import Period
+from analysis.period import Period
 from operations.durations import DURATION
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPeriod:
+    """From `start` on and before `end`, in nanoseconds since 1970; to the last record if `end` is None."""
+
+    start_unix_nano: int = 0
+    end_unix_nano: int | None = None
 
 
 class _Moment(click.ParamType[int]):
@@ -34,7 +43,7 @@ MOMENT = _Moment()
 
 
 def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options; `period_of` reads them."""
+    """Adds the options; `period_of` and `definite_period` read them."""
     for option in (
         click.option("--to", "until", type=MOMENT, help="The end; UTC unless it says otherwise."),
         click.option("--from", "since", type=MOMENT, help="The beginning, for example 2026-11-23T10:30."),
@@ -44,12 +53,24 @@ def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def period_of(last: float | None, since: int | None, until: int | None) -> Period:
+def period_of(last: float | None, since: int | None, until: int | None) -> OpenPeriod:
     """All there is without options; raise click.UsageError for those that exclude each other."""
     if last is not None and (since is not None or until is not None):
         raise click.UsageError("--last excludes --from and --to")
     if last is not None:
-        return Period(max(0, time.time_ns() - int(last * 1e9)), None)
+        return OpenPeriod(max(0, time.time_ns() - int(last * 1e9)), None)
     if since is not None and until is not None and since >= until:
         raise click.UsageError("--from is not before --to")
-    return Period(since or 0, until)
+    return OpenPeriod(since or 0, until)
+
+
+def definite_period(last: float | None, since: int | None, until: int | None, default_seconds: float) -> Period:
+    """The default length up to now without options; raise click.UsageError as `period_of`, or for what is to come."""
+    now = time.time_ns()
+    if last is None and since is None:
+        end = until if until is not None else now
+        return Period(max(0, end - int(default_seconds * 1e9)), end)
+    given = period_of(last, since, until)
+    if given.end_unix_nano is None and given.start_unix_nano >= now:
+        raise click.UsageError("--from is not before now")
+    return Period(given.start_unix_nano, given.end_unix_nano if given.end_unix_nano is not None else now)

@@ -9,6 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analysis.period import Period
+from processors.evaluation import format_value
+
+BAND_COLOURS = {"normal": "green", "warning": "yellow", "critical": "bold red", "no data": "dim"}
 SEVERITY_COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _FILE_WIDTH = 200
 """Columns where there is no terminal to say how many it has."""
@@ -52,3 +56,31 @@ def lasted(seconds: float) -> str:
     if days < 2:  # noqa: PLR2004  # two days
         return f"{hours} h {minutes % 60} min"
     return f"{days} d {hours % 24} h"
+
+
+def band_text(text: str, band: str) -> Text:
+    """Coloured by its band; the band's name stands elsewhere, for those who see no colours."""
+    return Text(text, BAND_COLOURS.get(band, ""))
+
+
+def seconds_text(seconds: float | None) -> str:
+    """`45 ms`, `3.21 s`; empty for None."""
+    return "" if seconds is None else format_value(seconds, "s")
+
+
+def share_text(share: float | None) -> str:
+    """`12.3 %`; empty for None."""
+    return "" if share is None else format_value(share, "ratio")
+
+
+def change_text(now: float | None, before: float | None) -> str:
+    """`+12 %` against what was before; empty where there was nothing."""
+    if now is None or not before:
+        return ""
+    return f"{(now / before - 1) * 100:+.0f} %"
+
+
+def period_text(period: Period) -> str:
+    """`2026-11-23 10:30:00 to 2026-11-23 11:30:00 UTC (1 h 0 min)`."""
+    start, end = moment(period.start_unix_nano), moment(period.end_unix_nano)
+    return f"{start} to {end} UTC ({lasted(period.seconds)})"

@@ -9,7 +9,7 @@ from alerting.channels import channels
 from alerting.routing import Routes
 from alerting.settings import AlertingSettings, ReceiverSettings
 from alerting.silence import Silence, Silences, describe
-from processors.units import format_duration
+from processors.quantities import format_duration
 
 
 def who_is_told(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from processors.units import parse_duration
+from processors.quantities import parse_duration
 
 _CONDITION = re.compile(r"\s*(?P<operator>[<>]=?)\s*(?P<number>-?\d+(?:\.\d+)?)\s*(?P<unit>%|[A-Za-z]*)\s*")
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {

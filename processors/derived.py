@@ -11,7 +11,17 @@ import orjson
 from processors.observation import Observation
 from processors.timestamps import Timestamps
 
-STREAMS = ("performance", "errors", "security", "business", "system", "rollups", "alerts")
+STREAMS = (
+    "performance",
+    "errors",
+    "security",
+    "business",
+    "system",
+    "rollups",
+    "rollups_1h",
+    "rollups_1d",
+    "alerts",
+)
 """What judging writes. `health` is written by the probes and read like what is received."""
 OWN_SERVICE = "forecourt"
 

@@ -141,7 +141,7 @@ class Judgement:
             self.lines.own(_service_of(transition), "alerts", tick, tick, _alert_fields(transition))
         self._tell_of_services(tick)
         for summary in self._rollups.close(tick):
-            self.lines.own(OWN_SERVICE, "rollups", summary.start_unix_nano, tick, summary.fields())
+            self.lines.own(OWN_SERVICE, summary.stream, summary.start_unix_nano, tick, summary.fields())
 
     def _tell_of_services(self, tick: int) -> None:
         for change in self._reading.presence.changes():

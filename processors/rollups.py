@@ -14,6 +14,8 @@ _RESOLUTIONS = {"1min": MINUTE_NANO, "1h": 60 * MINUTE_NANO, "1d": 1440 * MINUTE
 _COARSER = {"1min": "1h", "1h": "1d"}
 _CLOSE_AFTER_NANO = {"1min": 30_000_000_000, "1h": 120_000_000_000, "1d": 300_000_000_000}
 """How long after its end a period is written; what comes later is one line more."""
+STREAMS = {"1min": "rollups", "1h": "rollups_1h", "1d": "rollups_1d"}
+"""By resolution: a reader of months must not have to read through their minutes."""
 _OVERFLOW = "otel.metric.overflow"
 _MAX_OPEN = 20_000
 
@@ -35,8 +37,12 @@ class Summary(NamedTuple):
     errors: int
     histogram: Histogram
 
+    @property
+    def stream(self) -> str:
+        return STREAMS[self.resolution]
+
     def fields(self) -> dict[str, Any]:
-        """As a line of the stream `rollups`."""
+        """As a line of its stream."""
         values = self.histogram
         return {
             "indicator": self.subject.indicator,

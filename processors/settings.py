@@ -12,8 +12,9 @@ from processors.conditions import ConditionText
 from processors.default_rules import DEFAULT_RULES
 from processors.indicators import known_indicator
 from processors.matchers import MatcherText
+from processors.quantities import format_duration, parse_duration
 from processors.settings_model import Settings
-from processors.units import Seconds, format_duration, parse_duration
+from processors.units import Seconds
 
 _OUTCOMES = re.compile(r"([1-9]\d*) outcomes")
 _MAX_WINDOW_SECONDS = 24 * 3600

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.week import Week, record_week
+
 ROOT = Path(__file__).parent.parent
 # What a test instruments in this process must not reach a sidecar of the machine, nor leave a key in anybody's home.
 os.environ.update(
@@ -52,3 +54,9 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip("the recorded traffic (../shared/data/otlp) is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
+    """A recorded week whose truth is known; nobody writes to it."""
+    return record_week(tmp_path_factory.mktemp("week"))

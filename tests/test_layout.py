@@ -18,6 +18,7 @@ MAY_IMPORT = {
         "processors.conditions",
         "processors.evaluation",
         "processors.matchers",
+        "processors.quantities",
         "processors.settings_model",
         "processors.units",
         "storage.state",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.decoding import Decoder, DecodingLimits
-from operations.backtest import Backtest, Period
+from operations.backtest import Backtest
+from operations.period import OpenPeriod
 from processors.default_rules import DEFAULT_RULES
 from processors.evaluation import Transition
 from processors.judgement import TICK_NANO, Judgement
@@ -72,7 +73,7 @@ def test_lines_that_no_rule_is_about_make_no_difference(recorded: Path, rule: st
     """They are passed over unparsed; what is told is what judging all of them tells."""
     settings = _settings([rule])
     end = (1_795_420_260 + 600) * 10**9
-    assert list(Backtest(settings, recorded, Period(0, end), now_unix_nano=end).run()) == _of_everything(
+    assert list(Backtest(settings, recorded, OpenPeriod(0, end), now_unix_nano=end).run()) == _of_everything(
         settings, recorded, end
     )
 
@@ -80,7 +81,7 @@ def test_lines_that_no_rule_is_about_make_no_difference(recorded: Path, rule: st
 def test_all_rules_together_read_all_and_tell_the_same(recorded: Path) -> None:
     """The default ones."""
     settings = ThresholdSettings()
-    told = list(Backtest(settings, recorded, Period(0, None), now_unix_nano=2**62).run())
+    told = list(Backtest(settings, recorded, OpenPeriod(0, None), now_unix_nano=2**62).run())
     assert told == _of_everything(settings, recorded)
     assert {one.rule for one in told} >= {"http.server.error_rate", "auth.failed_logins", "service.absent"}
 
@@ -88,6 +89,6 @@ def test_all_rules_together_read_all_and_tell_the_same(recorded: Path) -> None:
 def test_what_has_not_been_yet_is_not_judged(recorded: Path) -> None:
     """A service whose last export was just now is not absent in two minutes' time."""
     now = 1_795_420_270 * 10**9
-    told = list(Backtest(ThresholdSettings(), recorded, Period(0, None), now_unix_nano=now).run())
+    told = list(Backtest(ThresholdSettings(), recorded, OpenPeriod(0, None), now_unix_nano=now).run())
     assert "service.absent" not in {one.rule for one in told}
     assert max(one.time_unix_nano for one in told) <= now + TICK_NANO

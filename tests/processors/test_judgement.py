@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from processors.rollups import STREAMS
 from tests.support.course import Course, event, gauge, log, nano, operation, point, probe, query, request, span
 
 QUEUE = {
@@ -404,7 +405,8 @@ def test_rollups_add_up_from_minutes_to_days() -> None:
     busy = Course("http.server.p95").each(0, 7200, lambda at: request(at, status=500 if int(at) % 10 == 0 else 200), 5)
     busy.feed([request(100, received=7300), query(7300)], until=2 * 86400)
     counts: dict[str, list[int]] = {}
-    for line in busy.lines()["rollups"]:
+    lines = busy.lines()
+    for line in (line for stream in STREAMS.values() for line in lines[stream]):
         if line["indicator"] == "http.server.response_time":
             count = counts.setdefault(line["resolution"], [0, 0])
             count[0] += line["count"]

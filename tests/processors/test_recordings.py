@@ -14,6 +14,7 @@ from collector.decoding import Decoder, DecodingLimits
 from instrumentation.redaction import Redactor
 from processors.histogram import RELATIVE_ERROR, Histogram
 from processors.judgement import Judgement
+from processors.rollups import STREAMS
 from processors.settings import ThresholdSettings
 from tests.conftest import SHARED_DATA
 
@@ -64,8 +65,9 @@ def test_rollups_have_each_route_with_its_errors_and_percentiles(
     counts: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     times: dict[str, Histogram] = defaultdict(Histogram)
-    for line in lines["rollups"]:
-        if line["indicator"] == "http.server.response_time" and line["resolution"] == resolution:
+    for line in lines[STREAMS[resolution]]:
+        if line["indicator"] == "http.server.response_time":
+            assert line["resolution"] == resolution
             route = line["key"]["http.route"]
             counts[route] += line["count"]
             errors[route] += line["errors"]

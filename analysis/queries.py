@@ -1,0 +1,154 @@
+"""How long the database takes: by statement, and the slow ones with the route that sent them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from analysis.engine import Engine
+from analysis.period import Period
+from analysis.requests import RAW_NANO, route_of_traces
+from analysis.summaries import Sample, totals
+
+INDICATOR = "db.query.response_time"
+_TRACES_ASKED = 5000
+"""Slow queries whose route is looked up, the slowest first."""
+_LITERAL = re.compile(r"'(?:[^']|'')*'|\b0x[0-9a-fA-F]+\b|\b\d+(?:\.\d+)?\b")
+_LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
+_BLANKS = re.compile(r"\s+")
+_SYSTEM = "coalesce(attr(attributes, 'db.system.name'), attr(attributes, 'db.system'))"
+_TEXT = "coalesce(attr(attributes, 'db.query.text'), attr(attributes, 'db.statement'), name)"
+_SUMMARY = "coalesce(attr(attributes, 'db.query.summary'), attr(attributes, 'db.operation.name'), name)"
+_QUERY = f"kind = 'CLIENT' AND {_SYSTEM} IS NOT NULL AND name <> 'connect'"
+
+
+@dataclass(slots=True)
+class SlowQuery:
+    """A statement without its values; times in milliseconds."""
+
+    statement: str
+    service: str
+    system: str
+    count: int = 0
+    total_ms: float = 0.0
+    max_ms: float = 0.0
+    first_unix_nano: int = 0
+    last_unix_nano: int = 0
+    routes: Counter[str] = field(default_factory=Counter)
+    trace_id: str = ""
+    """Of the slowest."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTimes:
+    """Of one kind of statement; times in seconds."""
+
+    service: str
+    system: str
+    summary: str
+    queries: int
+    errors: int
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
+    total_seconds: float
+
+
+def statement_of(text: str) -> str:
+    """The statement with `?` for its values, as one line."""
+    return _LIST.sub("(?, …)", _LITERAL.sub("?", _BLANKS.sub(" ", text).strip()))
+
+
+def slow_queries(engine: Engine, period: Period, threshold_ms: float) -> list[SlowQuery]:
+    """Statements with a query of at least so many milliseconds; those that took most time first."""
+    rows = list(_slow(engine, period, threshold_ms))
+    routes = route_of_traces(engine, period, (row[-1] for row in rows[:_TRACES_ASKED]))
+    found: dict[tuple[str, str, str], SlowQuery] = {}
+    for time, service, system, text, duration_ms, trace_id in rows:
+        name = (statement_of(text), service, system)
+        query = found.setdefault(name, SlowQuery(*name, first_unix_nano=time, trace_id=trace_id))
+        query.count += 1
+        query.total_ms += duration_ms
+        query.max_ms = max(query.max_ms, duration_ms)
+        query.first_unix_nano = min(query.first_unix_nano, time)
+        query.last_unix_nano = max(query.last_unix_nano, time)
+        query.routes[routes.get(trace_id, "")] += 1
+    return sorted(found.values(), key=lambda one: -one.total_ms)
+
+
+def _slow(engine: Engine, period: Period, threshold_ms: float) -> Iterator[tuple[int, str, str, str, float, str]]:
+    """The slowest first, each once: what a client sent again is in the segments twice."""
+    rows = engine.sql(
+        f"""
+        SELECT batch_id, batch_index, event_unix_nano, service, {_SYSTEM}, {_TEXT}, duration_ms, trace_id
+        FROM traces WHERE duration_ms >= ? AND {_QUERY}
+        ORDER BY duration_ms DESC, trace_id
+        """,  # noqa: S608  # our own expressions
+        (threshold_ms,),
+        period,
+    )
+    seen: set[tuple[str, int]] = set()
+    for batch_id, batch_index, *row in rows:
+        if (batch_id, batch_index) not in seen:
+            seen.add((batch_id, batch_index))
+            time, service, system, text, duration_ms, trace_id = row
+            yield time, service, system, text, duration_ms, trace_id
+
+
+def query_times(engine: Engine, period: Period) -> list[QueryTimes]:
+    """By kind of statement, those that took most time in all first."""
+    found = _exactly(engine, period) if period.nanos <= RAW_NANO else _summed(engine, period)
+    return sorted(found, key=lambda one: -one.total_seconds)
+
+
+def _exactly(engine: Engine, period: Period) -> Iterator[QueryTimes]:
+    rows = engine.sql(
+        f"""
+        WITH queries AS (
+            SELECT service, {_SYSTEM} AS system, {_SUMMARY} AS summary, status, duration_ms / 1000 AS seconds
+            FROM traces WHERE {_QUERY}
+        )
+        SELECT service, system, summary, count(*), count(*) FILTER (WHERE status = 'ERROR'), avg(seconds),
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
+               percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds),
+               percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds), max(seconds), sum(seconds)
+        FROM queries GROUP BY service, system, summary
+        """,  # noqa: S608  # our own expressions
+        (),
+        period,
+    )
+    return (QueryTimes(*row) for row in rows)
+
+
+def _summed(engine: Engine, period: Period) -> Iterator[QueryTimes]:
+    for key, total in totals(engine, INDICATOR, period, _raw).items():
+        service, system, summary = key if len(key) == 3 else ("", "", "(others)")  # noqa: PLR2004  # labels of the indicator
+        values = total.histogram
+        yield QueryTimes(
+            service,
+            system,
+            summary,
+            total.count,
+            total.errors,
+            values.sum / values.count,
+            values.quantile(0.5),
+            values.quantile(0.95),
+            values.quantile(0.99),
+            values.max,
+            values.sum,
+        )
+
+
+def _raw(engine: Engine, period: Period) -> Iterator[Sample]:
+    rows = engine.sql(
+        f"SELECT end_time_unix_nano, service, {_SYSTEM}, {_SUMMARY}, duration_ms / 1000, status = 'ERROR'"  # noqa: S608  # our own expressions
+        f" FROM traces WHERE {_QUERY}",
+        (),
+        period,
+    )
+    for time, service, system, summary, seconds, failed in rows:
+        yield Sample(time, (service, system, summary), seconds, failed)

@@ -1,0 +1,70 @@
+"""`logs show`: log records as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import orjson
+
+from alerting.plain_text import plain
+from operations.json_values import as_json, period_json
+from operations.reading import Answer, Following, Reading
+from operations.tables import moment, period_text
+
+LEVELS = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "warning": 13, "error": 17, "fatal": 21, "critical": 21}
+"""The first severity number of each (OpenTelemetry, Logs Data Model)."""
+
+
+def least_severity(level: str) -> int:
+    """Raise click.UsageError for a level that there is not."""
+    number = LEVELS.get(level.lower())
+    if number is None:
+        raise click.UsageError(f"--level {level!r}: expected one of {', '.join(LEVELS)}")
+    return number
+
+
+def records(reading: Reading, level: str, contains: str | None, service: str | None, limit: int) -> Answer:
+    """The last ones of the period, oldest first."""
+    rows = reading.engine.sql(
+        """
+        SELECT event_unix_nano, severity, service, body, attr(scope, 'name'), trace_id, attributes
+        FROM logs
+        WHERE coalesce(severity_number, 0) >= ? AND (? = '' OR contains(body, ?)) AND (? = '' OR service = ?)
+        ORDER BY event_unix_nano DESC LIMIT ?
+        """,
+        (least_severity(level), contains or "", contains or "", service or "", service or "", limit),
+        reading.period,
+    )
+    names = ("time_unix_nano", "severity", "service", "body", "logger", "trace_id", "attributes")
+    found = [dict(zip(names, row, strict=True)) for row in rows][::-1]
+    for one in found:
+        one["attributes"] = orjson.loads(one["attributes"]) if one["attributes"] else {}
+    content = {**period_json(reading.period), "records": [as_json(one) for one in found]}
+
+    def show() -> None:
+        if not found:
+            click.echo(f"{period_text(reading.period)}: no records")
+        for one in found:
+            click.echo(line_of(one))
+
+    def line(record: Mapping[str, Any]) -> str | None:
+        body = record["body"] if isinstance(record["body"], str) else orjson.dumps(record["body"]).decode()
+        if (record.get("severity_number") or 0) < least_severity(level) or (contains or "") not in body:
+            return None
+        if service and record["service"] != service:
+            return None
+        time = record["time_unix_nano"] or record["observed_time_unix_nano"] or record["received_unix_nano"]
+        return line_of({**record, "logger": record["scope"].get("name", ""), "time_unix_nano": time})
+
+    return Answer(content, show, following=Following(("logs",), line))
+
+
+def line_of(record: Mapping[str, Any]) -> str:
+    """`2026-11-23 10:30:00 ERROR app app.jobs: no such pump (trace 4bf9…)`."""
+    trace = f" (trace {record['trace_id']})" if record.get("trace_id") else ""
+    body = record["body"] if isinstance(record["body"], str) else orjson.dumps(record["body"]).decode()
+    severity = str(record["severity"] or "-")
+    logger = plain(record.get("logger") or "-", 60)
+    return f"{moment(record['time_unix_nano'])} {severity:<5} {record['service']} {logger}: {plain(body, 500)}{trace}"

@@ -1,0 +1,43 @@
+"""The configured rules' bands, for numbers that a command has reckoned itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from operations.configuration import Configuration
+from processors.rule_state import Band, RuleState
+from processors.rules import Rule, compile_rules
+
+_ORDER = ("no data", "normal", "warning", "critical")
+
+
+class Bands:
+    """By indicator and statistic; what no rule judges is normal."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        rules, _ = compile_rules(configuration.processors.thresholds)
+        self._rules = rules
+
+    def rule(self, indicator: str, statistic: str) -> Rule | None:
+        """The first rule that judges it."""
+        return next(
+            (one for one in self._rules if (one.settings.indicator, one.settings.statistic) == (indicator, statistic)),
+            None,
+        )
+
+    def band(self, indicator: str, statistic: str, value: float | None) -> str:
+        """normal, warning or critical; no data for None."""
+        if value is None:
+            return "no data"
+        rule = self.rule(indicator, statistic)
+        return band_of(rule.bands, value) if rule else "normal"
+
+
+def band_of(bands: Sequence[Band], value: float) -> str:
+    index = RuleState.of(bands).band(bands, value)
+    return "normal" if index is None else bands[index].level
+
+
+def worst(bands: Sequence[str]) -> str:
+    """`no data` only where there is nothing else."""
+    return max(bands, key=_ORDER.index, default="no data")

@@ -1,0 +1,49 @@
+"""Groups of commands: some are loaded when they are called, a wrong name gets a right one to choose."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """`later` names further commands: module, attribute and one line of help for each."""
+
+    def __init__(self, *args: Any, later: Mapping[str, tuple[str, str, str]] | None = None, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._later = dict(later or {})
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted([*super().list_commands(context), *self._later])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        found = super().get_command(context, name)
+        if found is not None or name not in self._later:
+            return found
+        module, attribute, _ = self._later[name]
+        loaded: click.Command = getattr(importlib.import_module(module), attribute)
+        return loaded
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        lines = {name: self._line(context, name, formatter) for name in self.list_commands(context)}
+        with formatter.section("Commands"):
+            formatter.write_dl(list(lines.items()))
+
+    def _line(self, context: click.Context, name: str, formatter: click.HelpFormatter) -> str:
+        if name in self._later:
+            return self._later[name][2]
+        command = super().get_command(context, name)
+        return command.get_short_help_str(formatter.width) if command else ""
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(context), 1)
+            if close:
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close[0]!r}?", context) from error
+            raise

@@ -1,0 +1,174 @@
+"""Commands that read records: their options, and how their answers are shown."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analysis.period import Period
+from operations.period import definite_period, period_options
+from processors.quantities import parse_duration
+
+if TYPE_CHECKING:
+    from analysis.engine import Engine
+    from operations.configuration import Configuration, Source
+
+_FOLLOW_SECONDS = 1.0
+_LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
+_CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of tables.")
+_FOLLOW = click.option("--follow", "-f", is_flag=True, help="Go on as records arrive, until Ctrl-C.")
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What `--follow` prints as it arrives: a line for each record of `streams` that has one."""
+
+    streams: tuple[str, ...]
+    line: Callable[[Mapping[str, Any]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`content` is what `--json` prints; `show` prints it for people; `code` is the exit code."""
+
+    content: Any
+    show: Callable[[], None]
+    code: int = 0
+    following: Following | None = None
+
+
+class Reading:
+    """What a question is asked of: a folder, a time, and, loaded when it is looked at, the configuration."""
+
+    def __init__(self, period: Period, config: Path | None, logs: Path | None) -> None:
+        self.period = period
+        self.now_unix_nano = time.time_ns()
+        self._config = config
+        self._logs = logs
+
+    @cached_property
+    def source(self) -> Source:
+        from operations.configuration import ConfigurationError, load  # noqa: PLC0415  # a fifth of a second
+
+        try:
+            return load(self._config)
+        except ConfigurationError as error:
+            raise click.ClickException(str(error)) from error
+
+    @property
+    def configuration(self) -> Configuration:
+        return self.source.configuration
+
+    @property
+    def folder(self) -> Path:
+        """Raise click.UsageError when there is none."""
+        folder = self._logs or self.configuration.exporters.jsonl.path
+        if not folder.is_dir():
+            raise click.UsageError(
+                f"{folder}: no such folder. Name the one with the records (--logs DIR), or start a sidecar: "
+                "forecourt collector"
+            )
+        return folder
+
+    @cached_property
+    def engine(self) -> Engine:
+        return self.engine_for(None)
+
+    def engine_for(self, target: Path | None) -> Engine:
+        """One that may write that file, if any."""
+        from analysis.engine import Engine  # noqa: PLC0415  # a tenth of a second
+
+        folder = self.folder
+        return Engine(folder, archive_of(folder), target=target)
+
+
+def archive_of(folder: Path) -> Path | None:
+    """Where old segments of a folder are, if there are any."""
+    archive = folder.parent / "archive"
+    return archive if archive.is_dir() else None
+
+
+def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds `--last`, `--from`, `--to`, `--json`, `--config`, `--logs` (and `--follow`); see `answer`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def called(**given: Any) -> Any:
+            given["default"] = parse_duration(default)
+            return command(**given)
+
+        wrapped = period_options(_JSON(_CONFIG(_LOGS(called))))
+        return _FOLLOW(wrapped) if follow else wrapped
+
+    return decorate
+
+
+def answer(name: str, given: dict[str, Any]) -> None:
+    """Call `operations.answers.MODULE:FUNCTION(reading, **own options)` and print what it gives."""
+    period = definite_period(given.pop("last"), given.pop("since"), given.pop("until"), given.pop("default"))
+    reading = Reading(period, given.pop("config"), given.pop("logs"))
+    as_json, follow = given.pop("as_json"), given.pop("follow", False)
+    module, _, function = name.partition(":")
+    ask: Callable[..., Answer] = getattr(importlib.import_module(f"operations.answers.{module}"), function)
+    from analysis.engine import QueryError  # noqa: PLC0415  # a tenth of a second
+    from storage import StoreFormatError  # noqa: PLC0415  # as above
+
+    try:
+        answered = ask(reading, **given)
+    except (QueryError, StoreFormatError) as error:
+        raise click.ClickException(str(error)) from error
+    show(answered, as_json=as_json)
+    tell_unread(reading)
+    if follow and answered.following is not None:
+        with suppress(KeyboardInterrupt):
+            _go_on(reading.folder, answered.following, as_json=as_json)
+    if answered.code:
+        sys.exit(answered.code)
+
+
+def show(answered: Answer, *, as_json: bool) -> None:
+    if as_json:
+        import orjson  # noqa: PLC0415  # only here
+
+        options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+        click.echo(orjson.dumps(answered.content, option=options, default=str))
+    else:
+        answered.show()
+
+
+def _go_on(folder: Path, following: Following, *, as_json: bool) -> None:
+    """Print what arrives until Ctrl-C; as JSON the records themselves, one a line."""
+    import orjson  # noqa: PLC0415  # only here
+
+    from storage.following import Follower  # noqa: PLC0415  # as above
+
+    follower = Follower(folder, following.streams)
+    while True:
+        for stored in follower.poll():
+            line = following.line(stored.record)
+            if line is not None:
+                click.echo(orjson.dumps(stored.record) if as_json else line)
+        time.sleep(_FOLLOW_SECONDS)
+
+
+def tell_unread(reading: Reading) -> None:
+    """On stderr: what of the records could not be read."""
+    engine = reading.__dict__.get("engine")
+    if engine is None:
+        return
+    for stream, count in engine.corrupt_lines.items():
+        if count:
+            lines = "1 line is" if count == 1 else f"{count} lines are"
+            click.echo(f"{stream}: {lines} no record and passed over; see: forecourt store verify", err=True)
+    for segment, reason in engine.unread.items():
+        click.echo(f"{segment} was left out: {reason}", err=True)
