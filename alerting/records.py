@@ -203,12 +203,13 @@ def ask(state: State, kind: str, arguments: dict[str, Any], now_unix_nano: int) 
     return int(row.lastrowid or 0)
 
 
-def commands(state: State, since_unix_nano: int) -> list[Command]:
-    """Those that nobody has answered yet; what was asked before is too old to be wanted still."""
+def commands(state: State, since_unix_nano: int, kinds: Iterable[str]) -> list[Command]:
+    """Those of these kinds that nobody has answered yet; what was asked before is too old to be wanted still."""
+    wanted = tuple(kinds)
     found = state.rows(
-        "SELECT id, kind, arguments FROM commands WHERE answered_unix_nano IS NULL AND asked_unix_nano >= ?"
-        " ORDER BY id",
-        (since_unix_nano,),
+        "SELECT id, kind, arguments FROM commands WHERE answered_unix_nano IS NULL AND asked_unix_nano >= ?"  # noqa: S608  # question marks
+        f" AND kind IN ({', '.join('?' * len(wanted))}) ORDER BY id",
+        (since_unix_nano, *wanted),
     )
     return [Command(number, kind, orjson.loads(arguments)) for number, kind, arguments in found]
 
@@ -227,16 +228,23 @@ def answered(state: State, number: int) -> Any:
     return orjson.loads(found[0][0]) if found and found[0][0] is not None else None
 
 
+_ENDED = (
+    "FROM alerts WHERE known = 0 AND updated_unix_nano < ?",
+    "FROM notifications WHERE status != 'queued' AND receipt_open = 0 AND created_unix_nano < ?",
+    "FROM alert_journal WHERE time_unix_nano < ?",
+    "FROM silences WHERE ends_unix_nano < ?",
+    "FROM acknowledgements WHERE time_unix_nano < ?",
+    "FROM commands WHERE asked_unix_nano < ?",
+)
+"""What is over, by table."""
+
+
 def prune(state: State, before_unix_nano: int) -> int:
     """Drop what ended before; how many rows."""
-    cutoff = (before_unix_nano,)
-    statements = (
-        "DELETE FROM alerts WHERE known = 0 AND updated_unix_nano < ?",
-        "DELETE FROM notifications WHERE status != 'queued' AND receipt_open = 0 AND created_unix_nano < ?",
-        "DELETE FROM alert_journal WHERE time_unix_nano < ?",
-        "DELETE FROM silences WHERE ends_unix_nano < ?",
-        "DELETE FROM acknowledgements WHERE time_unix_nano < ?",
-        "DELETE FROM commands WHERE asked_unix_nano < ?",
-    )
     with state.transaction() as connection:
-        return sum(connection.execute(statement, cutoff).rowcount for statement in statements)
+        return sum(connection.execute(f"DELETE {ended}", (before_unix_nano,)).rowcount for ended in _ENDED)
+
+
+def prunable(state: State, before_unix_nano: int) -> int:
+    """How many rows `prune` would drop."""
+    return sum(int(state.rows(f"SELECT count(*) {ended}", (before_unix_nano,))[0][0]) for ended in _ENDED)

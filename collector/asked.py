@@ -11,6 +11,8 @@ from alerting.records import Command
 from alerting.rule_note import RuleNote
 from alerting.settings import AlertingSettings
 
+KINDS = ("send", "test")
+"""Of commands that are about messages."""
 _WAIT_NANO = 30 * 1_000_000_000
 _OLD_NANO = 60 * 1_000_000_000
 """Whoever asked longer ago has given up."""

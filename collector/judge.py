@@ -90,6 +90,8 @@ class Judge:
         self._clock = clock
         self._append: Append = _refuse
         self._thread = threading.Thread(target=self._run, name="judge")
+        self._event = self._farewell = ""
+        """What is told at the beginning and at the end."""
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._queue: deque[Stored] = deque()
@@ -155,9 +157,10 @@ class Judge:
         path = self._folder / stream / segment
         return path.exists() or path.with_name(f"{segment}.gz").exists()
 
-    def start(self, append: Append, *, unclean: bool) -> None:
+    def start(self, append: Append, *, unclean: bool, event: str = "collector.started") -> None:
         """Judge what the last run left, then what comes. The store is open; `unclean`: the last run did not stop."""
         self._append = append
+        self._event = "collector.restarted" if unclean else event
         for span in unread(self._folder, self._positions, self._positions):
             self._skipped[span.stream, span.segment] = span.path.stat().st_size
         self._unclean = unclean
@@ -192,8 +195,9 @@ class Judge:
             return 0.0
         return max(0.0, (self._clock() - (self._judged_unix_nano or self._began)) / 1e9)
 
-    def stop(self) -> None:
-        """Judge what is stored, save, end. Nothing may be appended meanwhile by others."""
+    def stop(self, event: str = "collector.stopped") -> None:
+        """Judge what is stored, save, tell the event if any, end. Nothing may be appended meanwhile by others."""
+        self._farewell = event
         if self._thread.ident is None:
             return
         self._stopping.set()
@@ -220,12 +224,11 @@ class Judge:
 
     def _begin(self, state: State) -> None:
         self.judgement.on_evaluated = self._evaluated
-        event = "collector.restarted" if self._unclean else "collector.started"
         self._save(state)  # from here on a derived segment that no checkpoint names came after it
         fill_windows(self.judgement, self._folder, self._positions, self._clock(), self._stopping.is_set)
         self._catch_up(state)
         self.judgement.resume(self._clock())
-        self.judgement.tell(event, self._clock(), after_crash=self._unclean)
+        self.judgement.tell(self._event, self._clock(), after_crash=self._unclean)
         self._save(state)
         self._looked = self._clock()
 
@@ -235,7 +238,8 @@ class Judge:
             self.judgement.advance(self._clock())
         if self._listener is not None:
             self._listener.finish()
-        self.judgement.tell("collector.stopped", self._clock())
+        if self._farewell:
+            self.judgement.tell(self._farewell, self._clock())
         self._save(state)
 
     def _round(self, state: State) -> None:

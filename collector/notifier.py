@@ -18,7 +18,7 @@ from alerting.dispatcher import Dispatcher
 from alerting.notification import Delivery
 from alerting.rule_note import RuleNote
 from alerting.settings import AlertingSettings
-from collector.asked import Asked
+from collector.asked import KINDS, Asked
 from collector.channel_worker import ChannelWorker, Result
 from collector.value_history import ValueHistory
 from processors.evaluation import Evaluation, Transition
@@ -275,7 +275,7 @@ class Notifier:
                     self.dispatcher.acknowledge(one.alert, one.by, one.note, one.time_unix_nano)
                 if found:
                     records.take_acknowledgements(state, found)
-                self._asked.take(records.commands(state, self._asked.not_before(now)), now)
+                self._asked.take(records.commands(state, self._asked.not_before(now), KINDS), now)
             for number, answer in self._asked.answers(now):
                 records.answer(state, number, answer, now)
         except StateError as error:

@@ -9,17 +9,21 @@ import os
 import ssl
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from socket import socket
+from types import MappingProxyType
+from typing import Any
 
 from alerting.channels import channels
 from alerting.rule_note import RuleNote
 from alerting.settings import AlertingSettings
 from collector.admission import Admission
 from collector.authentication import BearerTokens
-from collector.decoding import Decoder
+from collector.control import Control, Handler
+from collector.decoding import Decoder, DecodingLimits
 from collector.evidence import EvidenceFinder
 from collector.grpc_receiver import GrpcReceiver, TlsFiles
 from collector.health import Health
@@ -30,14 +34,17 @@ from collector.intake import Decode, Intake
 from collector.judge import Judge
 from collector.notifier import Notifier
 from collector.progress import Progress
+from collector.retention import Retention
 from collector.senses import Senses
 from collector.settings import (
     CollectorSettings,
+    LimitSettings,
     PipelineSettings,
     PipelinesSettings,
     ServerSettings,
     TlsSettings,
 )
+from collector.store_settings import StoreSettings
 from collector.telemetry import Telemetry
 from collector.value_history import ValueHistory
 from instrumentation.redaction import Redactor
@@ -45,7 +52,6 @@ from processors.judgement import Judgement
 from processors.rules import Rule
 from storage import State, Store
 from storage.names import OWN_FOLDER
-from storage.settings import StoreSettings
 from storage.state import CollectorRow
 
 _log = logging.getLogger(__name__)
@@ -58,10 +64,31 @@ _YOUNG_OBJECTS = 50_000
 """A decoded batch is thousands of objects that live as long as it: looking through them early finds nothing."""
 
 
-class Collector:
-    """`run` serves until `stopping` is set."""
+@dataclass(slots=True)
+class Turn:
+    """From a start to the stop that `stopping` asks for; a reload ends one turn and begins the next."""
 
-    def __init__(self, settings: CollectorSettings, store: StoreSettings, alerting: AlertingSettings) -> None:
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: Callable[[], None] = lambda: None
+    reloaded: bool = False
+    """Whether another turn went before."""
+    taken: set[int] = field(default_factory=set)
+    """Requests of other processes that are being handled: one that asks for a reload outlives its turn."""
+    reloads: bool = False
+    """Whether another one comes after."""
+
+
+class Collector:
+    """`run` serves for one turn."""
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        store: StoreSettings,
+        alerting: AlertingSettings,
+        handlers: Mapping[str, Handler] = MappingProxyType({}),
+    ) -> None:
+        """`handlers` are for what other processes may ask of this one, besides retention."""
         self._settings = settings
         self._alerting = alerting
         self._folder = Path(store.path)
@@ -72,7 +99,9 @@ class Collector:
         self._store = Store(
             self._folder, durability=store.durability, on_commit=self._committed, on_stored=self._judge.stored
         )
+        self._retention = Retention(self._folder, store.retention.policy(), self._store.upkeep)
         self._telemetry = Telemetry(self._admission, self._store.statistics, self._judge, self._notifier)
+        self._control = Control(self._folder, {"maintain": self._maintain, "prune": self._prune, **handlers})
         self._tokens = self._bearer_tokens()
         self._ready = False
 
@@ -86,20 +115,26 @@ class Collector:
         notes = {rule.name: _note(rule) for rule in judgement.rules}
         return Notifier(self._alerting, notes, made, self._folder, history=history)
 
-    async def run(self, stopping: asyncio.Event) -> None:
+    def _maintain(self, arguments: dict[str, Any]) -> Any:
+        return self._retention.run(**arguments)
+
+    def _prune(self, arguments: dict[str, Any]) -> Any:
+        return self._retention.prune(**arguments)
+
+    async def run(self, turn: Turn) -> None:
         """Raise OSError, FolderInUseError, StoreFormatError or StateError when it can't start."""
         sys.setswitchinterval(_SWITCH_SECONDS)
         self._store.open(self._judge.recover)
         try:
             state = State.open(self._folder / OWN_FOLDER / "state.db")
             try:
-                await self._serve(state, stopping)
+                await self._serve(state, turn)
             finally:
                 state.close()
         finally:
             self._store.close()
 
-    async def _serve(self, state: State, stopping: asyncio.Event) -> None:
+    async def _serve(self, state: State, turn: Turn) -> None:
         intake = Intake(
             self._decoders(), self._store.append, self._telemetry, projection=self._judge.judgement.projection
         )
@@ -120,9 +155,13 @@ class Collector:
             endpoints = self._endpoints(grpc, http_socket, sockets)
             state.record_start(_row(endpoints))
             self._notifier.start()
-            self._judge.start(self._store.append, unclean=last is not None and last.stopped_unix_nano is None)
+            unclean = not turn.reloaded and last is not None and last.stopped_unix_nano is None
+            event = "configuration.reloaded" if turn.reloaded else "collector.started"
+            self._judge.start(self._store.append, unclean=unclean, event=event)
             senses.start()
             heartbeat.start()
+            self._retention.start()
+            self._control.start(turn.taken)
             for name, problem in self._notifier.problems.items():
                 _log.info("alerting.receivers.%s is not configured: %s", name, problem)
             if len(self._notifier.problems) == len(self._alerting.receivers):
@@ -132,17 +171,21 @@ class Collector:
             gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
             self._ready = True
             _log.info("ready: %s", ", ".join(f"{name} {endpoint}" for name, endpoint in endpoints.items()))
-            await stopping.wait()
-            _log.info("stopping: finishing what is in flight")
+            turn.ready()
+            await turn.stopping.wait()
+            _log.info("reloading" if turn.reloads else "stopping: finishing what is in flight")
         finally:
             self._ready = False
             heartbeat.stop()
+            await asyncio.to_thread(self._control.stop)
+            await asyncio.to_thread(self._retention.stop)
             await asyncio.gather(*(server.stop(_GRACE_SECONDS) for server in reversed(started)))
             senses.stop()
             intake.close()
-            self._judge.stop()
+            self._judge.stop("" if turn.reloads else "collector.stopped")
             self._notifier.finish()
-            state.record_stop(time.time_ns())
+            if not turn.reloads:
+                state.record_stop(time.time_ns())
 
     def _decoders(self) -> dict[str, Decode]:
         """One for each signal that has a pipeline, with what its processors ask for."""
@@ -154,7 +197,7 @@ class Collector:
             if pipeline is not None:
                 decoder = Decoder(
                     redactor=redactor if "redaction" in pipeline.processors else None,
-                    limits=processors.limits.decoding_limits(),
+                    limits=_decoding_limits(processors.limits),
                 )
                 decoders[signal] = getattr(decoder, f"decode_{signal}")
         return decoders
@@ -220,6 +263,10 @@ class Collector:
 
     def _committed(self, seconds: float) -> None:
         self._telemetry.commit_seconds.observe(seconds)
+
+
+def _decoding_limits(settings: LimitSettings) -> DecodingLimits:
+    return DecodingLimits(**{name: getattr(settings, name) for name in LimitSettings.model_fields})
 
 
 def _followed(settings: CollectorSettings) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator
 
-from collector.decoding import DecodingLimits
 from processors.settings import ThresholdSettings
 from processors.settings_model import Settings
 from processors.units import Bytes, Seconds
@@ -188,9 +187,6 @@ class LimitSettings(Settings):
     link_count: int = Field(256, ge=0)
     record_bytes: Bytes = 1_048_576
     records_per_request: int = Field(500_000, ge=1)
-
-    def decoding_limits(self) -> DecodingLimits:
-        return DecodingLimits(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class ProcessorSettings(Settings):

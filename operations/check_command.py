@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import orjson
 
-from collector.probes import HttpProbe
-from operations.configuration import Configuration, ConfigurationError, load
-from operations.published import published
-from processors.evaluation import format_key, format_value
-from processors.histogram import Histogram
-from processors.rule_state import RuleState
-from processors.rules import compile_rules
+from analysis.period import Period
+from operations.durations import DURATION
+from operations.lazy_group import LazyGroup
+from operations.reading import Reading, tell_unread
 
-_PERFORMANCE = ("http.server.response_time", "db.query.response_time", "db.pool.utilization")
-_CODES = {"normal": 0, "warning": 1, "critical": 2, "no data": 3}
-_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
-_LOOKS = 5
+if TYPE_CHECKING:
+    from operations.checks.component import Checked
+
+_ALL = ("health", "performance", "security", "errors", "business")
+_UNKNOWN = 3
+_CHECKS = {
+    "health": ("health:health", {}),
+    "performance": ("judged:performance", {}),
+    "security": ("judged:security", {}),
+    "errors": ("recorded:errors", {"seconds": 300.0}),
+    "business": ("judged:business", {}),
+}
 
 
 @contextmanager
@@ -30,11 +36,11 @@ def _usage_errors_are_unknown() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        error.exit_code = 3  # type: ignore[misc]  # click reads it from the instance
+        error.exit_code = _UNKNOWN  # type: ignore[misc]  # click reads it from the instance
         raise
 
 
-class _NagiosGroup(click.Group):
+class _NagiosGroup(LazyGroup):
     """A usage error is unknown, not critical."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
@@ -51,69 +57,164 @@ def check() -> None:
     """Say whether all is well, with Nagios' exit codes: 0 OK, 1 warning, 2 critical, 3 unknown."""
 
 
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
+        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
+        click.option("--json", "as_json", is_flag=True, help="JSON instead of lines."),
+        click.option("--quiet", is_flag=True, help="Only what is wrong."),
+    ):
+        command = option(command)
+    return command
+
+
+@check.command("all")
+@_options
+def all_(**given: Any) -> None:
+    """Health, performance, security, errors of the last 5 min, business; the worst exit code.
+
+    Example: forecourt check all --quiet
+    """
+    reading = _reading(given)
+    checked = {name: _checked(reading, *_CHECKS[name]) for name in _ALL}
+    _tell(checked, given, reading)
+
+
 @check.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
-def performance(as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
+@_options
+def health(**given: Any) -> None:
+    """Whether backend, database, frontend and other targets answer; looked at directly where no sidecar runs.
+
+    Example: forecourt check health --quiet
+    """
+    _one("health", given)
+
+
+@check.command()
+@_options
+def performance(**given: Any) -> None:
     """Response times, queries and the connection pool; without a sidecar the backend is asked directly.
 
     Example: forecourt check performance
     """
+    _one("performance", given)
+
+
+@check.command()
+@_options
+def security(**given: Any) -> None:
+    """Success of logins, and who failed too often in the last quarter of an hour.
+
+    Example: forecourt check security
+    """
+    _one("security", given)
+
+
+@check.command()
+@_options
+@click.option("--last", type=DURATION, default="5min", show_default=True, help="So long before now.")
+def errors(last: float, **given: Any) -> None:
+    """The error rate of the last minutes, and how many errors of what.
+
+    Example: forecourt check errors --last 15min
+    """
+    _one("errors", given, seconds=last)
+
+
+@check.command()
+@_options
+def business(**given: Any) -> None:
+    """Success rates of form automation, synchronisation and jobs.
+
+    Example: forecourt check business
+    """
+    _one("business", given)
+
+
+@check.command("self")
+@_options
+@click.option("--debug", is_flag=True, help="Every number that the sidecar tells of itself.")
+@click.option("--advise", is_flag=True, help="What would make it cheaper.")
+def self_(debug: bool, advise: bool, **given: Any) -> None:  # noqa: FBT001  # click's
+    """The monitoring itself: runs, judges, keeps up, loses nothing, has room and somebody to tell.
+
+    Example: forecourt check self
+    """
+    reading = _reading(given)
+    _tell({"self": _checked(reading, "sidecar:sidecar", {"debug": debug, "advise": advise})}, given, reading)
+
+
+@check.command()
+@_options
+def collection(**given: Any) -> None:
+    """When each service sent last, and which have fallen silent.
+
+    Example: forecourt check collection
+    """
+    reading = _reading(given)
+    _tell({"collection": _checked(reading, "sidecar:collection", {})}, given, reading)
+
+
+@check.command()
+@_options
+def overhead(**given: Any) -> None:
+    """What the sidecar takes of processor, memory and disk.
+
+    Example: forecourt check overhead
+    """
+    reading = _reading(given)
+    _tell({"overhead": _checked(reading, "sidecar:overhead", {})}, given, reading)
+
+
+def _one(name: str, given: dict[str, Any], **also: Any) -> None:
+    reading = _reading(given)
+    function, defaults = _CHECKS[name]
+    _tell({name: _checked(reading, function, {**defaults, **also})}, given, reading)
+
+
+def _reading(given: dict[str, Any]) -> Reading:
+    """Loads the configuration at once: without it nothing is known."""
+    now = time.time_ns()
+    reading = Reading(Period(0, now), given["config"], given["logs"])
     try:
-        source = load(config)
-    except ConfigurationError as error:
-        click.echo(f"UNKNOWN: {error}", err=True)
-        raise SystemExit(3) from error
-    configuration = source.configuration
-    judged = published(logs or configuration.exporters.jsonl.path)
-    if judged.problem:
-        found = _asked_directly(configuration)
-    else:
-        wanted = {
-            name for name, rule in configuration.processors.thresholds.rules.items() if rule.indicator in _PERFORMANCE
-        }
-        found = [evaluation for evaluation in judged.evaluations if evaluation["rule"] in wanted]
-    _answer(found, judged.problem, as_json=as_json)
+        _ = reading.configuration
+    except click.ClickException as error:
+        click.echo(f"UNKNOWN: {error.message}", err=True)
+        sys.exit(_UNKNOWN)
+    return reading
 
 
-def _asked_directly(configuration: Configuration) -> list[dict[str, Any]]:
-    """A few looks at the backend, by the bands of the mean response time."""
-    rules, _ = compile_rules(configuration.processors.thresholds)
-    mean = next((rule for rule in rules if rule.name == "http.server.mean"), None)
-    found = []
-    for target in configuration.receivers.httpcheck.targets:
-        if target.name != "backend" or not target.endpoint or mean is None:
-            continue
-        probe, taken, detail, up = HttpProbe(target), Histogram(), "", True
-        for _ in range(_LOOKS):
-            started = time.perf_counter()
-            finding = probe.look()
-            taken.add(time.perf_counter() - started)
-            detail, up = finding.detail, up and finding.state == "up"
-        seconds = taken.sum / taken.count
-        index = RuleState.of(mean.bands).band(mean.bands, seconds)
-        band = "critical" if not up else "normal" if index is None else mean.bands[index].level
-        key = {"target": target.name}
-        found.append({"rule": mean.name, "key": key, "value": seconds, "unit": "s", "band": band, "detail": detail})
+def _checked(reading: Reading, function: str, given: dict[str, Any]) -> Checked:
+    module, _, name = function.partition(":")
+    found: Checked = getattr(importlib.import_module(f"operations.checks.{module}"), name)(reading, **given)
     return found
 
 
-def _answer(found: list[dict[str, Any]], problem: str, *, as_json: bool) -> NoReturn:
-    known = [_CODES[evaluation["band"]] for evaluation in found if evaluation["band"] != "no data"]
-    code = max(known, default=3)
-    if as_json:
-        content = {"status": _WORDS[code], "problem": problem or None, "evaluations": found}
+def _tell(checked: dict[str, Checked], given: dict[str, Any], reading: Reading) -> NoReturn:
+    from operations.checks.component import CODES, WORDS, worst_code  # noqa: PLC0415  # loaded with the checks
+
+    code = worst_code(one.code for one in checked.values())
+    problems = list(dict.fromkeys(one.problem for one in checked.values() if one.problem))
+    components = [component for one in checked.values() for component in one.components]
+    if given["as_json"]:
+        import orjson  # noqa: PLC0415  # only here
+
+        content = {
+            "status": WORDS[code],
+            "problem": "; ".join(problems) or None,
+            "components": [
+                {"check": name, **part.to_json()} for name, one in checked.items() for part in one.components
+            ],
+        }
         click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-    else:
-        for evaluation in found:
-            judged = evaluation["value"] is not None
-            value = f"is {format_value(evaluation['value'], evaluation['unit'])}" if judged else "has no value"
-            told = f" ({evaluation['detail']})" if evaluation["detail"] else ""
-            of = format_key(evaluation["key"])
-            click.echo(f"{_WORDS[_CODES[evaluation['band']]]}: {evaluation['rule']} {{{of}}} {value}{told}")
-        if not found:
-            click.echo("UNKNOWN: there is nothing to judge")
-    if problem:
-        click.echo(problem, err=True)
-    raise SystemExit(code)
+        sys.exit(code)
+    for component in components:
+        if not given["quiet"] or component.band in {"warning", "critical"}:
+            click.echo(component.line())
+    if not components:
+        click.echo("UNKNOWN: there is nothing to judge")
+    for problem in problems:
+        if not given["quiet"] or code >= CODES["critical"]:
+            click.echo(problem, err=True)
+    tell_unread(reading)
+    sys.exit(code)

@@ -2,75 +2,74 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from collector.service import Collector
-from operations.configuration import ConfigurationError, Source, load
-from storage import FolderInUseError, StateError, StoreFormatError
+from operations.lazy_group import LazyGroup
 
-_log = logging.getLogger("forecourt")
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
-@click.command()
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
+        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True)
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-def collector(config: Path | None) -> None:
+@click.pass_context
+def collector(context: click.Context, config: Path | None) -> None:
     """Receive OTLP over gRPC and HTTP and keep every record as JSON lines, until Ctrl-C.
+
+    With a command: ask the one that runs.
 
     Example: forecourt collector --config otel-config.yaml
     """
-    try:
-        source = load(config)
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
-    _log_to_stderr(source)
-    try:
-        configuration = source.configuration
-        _run(_serve(Collector(configuration, configuration.exporters.jsonl, configuration.alerting)))
-    except (OSError, FolderInUseError, StoreFormatError, StateError) as error:
-        raise click.ClickException(str(error)) from error
+    if context.invoked_subcommand is None:
+        from operations.collector_run import run  # noqa: PLC0415  # half a second
+
+        run(config)
 
 
-def _log_to_stderr(source: Source) -> None:
-    logging.basicConfig(
-        level=source.configuration.service.telemetry.logs.level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    _log.info("configuration: %s", source.name)
-    for warning in source.warnings:
-        _log.warning("%s: %s", source.name, warning)
-    _log.info("records: %s", source.configuration.exporters.jsonl.path.absolute())
+@collector.command()
+@_JSON
+@_options
+def status(**given: Any) -> None:
+    """Whether it runs, since when, where it listens, what it judges; exit code 1 when it does not.
+
+    Example: forecourt collector status
+    """
+    from operations.collector_requests import tell_status  # noqa: PLC0415  # a quarter of a second
+
+    tell_status(**given)
 
 
-def _run(serving: Coroutine[Any, Any, None]) -> None:
-    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    if sys.platform != "win32":
-        try:
-            import uvloop  # noqa: PLC0415  # not on every platform
-        except ImportError:
-            pass
-        else:
-            factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serving)
+@collector.command("reload")
+@_options
+def reload_(**given: Any) -> None:
+    """Use the configuration file anew; no record is lost, windows and alerts go on. What is wrong with it is told.
+
+    Example: forecourt collector reload
+    """
+    from operations.collector_requests import reload  # noqa: PLC0415  # a quarter of a second
+
+    reload(**given)
 
 
-async def _serve(running: Collector) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in _SIGNALS:
-        number = getattr(signal, name, None)
-        if number is not None:
-            # Not the loop's own handlers: Windows has none.
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
-    await running.run(stopping)
-    _log.info("stopped")
+@collector.command()
+@_options
+def stop(**given: Any) -> None:
+    """Finish what is in flight and end.
+
+    Example: forecourt collector stop
+    """
+    from operations.collector_requests import stop as stop_it  # noqa: PLC0415  # a quarter of a second
+
+    stop_it(**given)

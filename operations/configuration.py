@@ -16,9 +16,9 @@ from alerting.consistency import problems as alerting_problems
 from alerting.settings import AlertingSettings
 from collector.consistency import problems
 from collector.settings import CollectorSettings
+from collector.store_settings import StoreSettings
 from operations.yaml_document import Document, Problem, Way, read_document
 from processors.settings_model import Settings
-from storage.settings import StoreSettings
 
 VARIABLE = "FORECOURT_CONFIG"
 FILE_NAME = "otel-config.yaml"
@@ -146,9 +146,10 @@ def _make_absolute(values: Any, folder: Path) -> None:
 
 
 def _anchored(configuration: Configuration, folder: Path) -> Configuration:
-    """With the store's folder beside the file, be it named there or the default."""
+    """With the store's folder and its archive beside the file, be they named there or the default."""
     store = configuration.exporters.jsonl
-    anchored = store.model_copy(update={"path": folder / store.path.expanduser()})
+    retention = store.retention.model_copy(update={"archive": folder / store.retention.archive.expanduser()})
+    anchored = store.model_copy(update={"path": folder / store.path.expanduser(), "retention": retention})
     return configuration.model_copy(update={"exporters": ExporterSettings(jsonl=anchored)})
 
 

@@ -1,10 +1,10 @@
-"""Durations on the command line, as in the configuration: 30s, 5min, 2h."""
+"""Durations and sizes on the command line, as in the configuration: 30s, 5min, 2GiB."""
 
 from __future__ import annotations
 
 import click
 
-from processors.quantities import parse_duration
+from processors.quantities import parse_duration, parse_size
 
 
 class _Duration(click.ParamType[float]):
@@ -19,4 +19,17 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+class _Size(click.ParamType[int]):
+    """Bytes."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return parse_size(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 DURATION = _Duration()
+SIZE = _Size()

@@ -70,9 +70,14 @@ class Reading:
         return self.source.configuration
 
     @property
+    def chosen_folder(self) -> Path:
+        """Be there one or not."""
+        return self._logs or self.configuration.exporters.jsonl.path
+
+    @property
     def folder(self) -> Path:
         """Raise click.UsageError when there is none."""
-        folder = self._logs or self.configuration.exporters.jsonl.path
+        folder = self.chosen_folder
         if not folder.is_dir():
             raise click.UsageError(
                 f"{folder}: no such folder. Name the one with the records (--logs DIR), or start a sidecar: "
@@ -89,13 +94,14 @@ class Reading:
         from analysis.engine import Engine  # noqa: PLC0415  # a tenth of a second
 
         folder = self.folder
-        return Engine(folder, archive_of(folder), target=target)
+        archive = archive_of(folder, self.configuration)
+        return Engine(folder, archive if archive.is_dir() else None, target=target)
 
 
-def archive_of(folder: Path) -> Path | None:
-    """Where old segments of a folder are, if there are any."""
-    archive = folder.parent / "archive"
-    return archive if archive.is_dir() else None
+def archive_of(folder: Path, configuration: Configuration) -> Path:
+    """Where its old segments go: as it is configured, and beside a folder that the configuration does not name."""
+    configured = configuration.exporters.jsonl
+    return configured.retention.archive if folder == configured.path else folder.parent / "archive"
 
 
 def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

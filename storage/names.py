@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,8 +60,21 @@ def stream_folders(folder: Path) -> list[Path]:
 
 
 def segments(stream_folder: Path) -> Iterator[tuple[SegmentName, Path]]:
-    """The segments of one stream, oldest first; other files are passed over."""
+    """The segments of one stream, oldest first; other files are passed over.
+
+    For a minute a segment lies there plain and compressed: the plain one is it.
+    """
+    found: dict[SegmentName, tuple[SegmentName, Path]] = {}
+    for name, path in sorted(segment_files(stream_folder)):
+        found.setdefault(replace(name, compressed=False), (name, path))
+    yield from found.values()
+
+
+def segment_files(stream_folder: Path) -> Iterator[tuple[SegmentName, Path]]:
+    """Every file that has a segment's name, in no order."""
     if not stream_folder.is_dir():
         return
-    named = ((parse_segment_name(path.name), path) for path in stream_folder.iterdir())
-    yield from sorted((name, path) for name, path in named if name is not None)
+    for path in stream_folder.iterdir():
+        name = parse_segment_name(path.name)
+        if name is not None:
+            yield name, path

@@ -18,7 +18,9 @@ from storage.lock import FolderInUseError, FolderLock
 from storage.manifest import Manifest, summarize
 from storage.names import OWN_FOLDER, segments, stream_folders
 from storage.recovery import TornTail, cut_tail, recover_tail
+from storage.retention import Policy
 from storage.stream_writer import Place, StreamWriter
+from storage.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 
@@ -154,6 +156,14 @@ class Store:
             torn_bytes=sum(tail.bytes for tail in self._tally.torn),
             failure=next(iter(self._tally.failures.copy().values()), None),
         )
+
+    def upkeep(self, policy: Policy) -> Upkeep:
+        """Retention on this folder; to be run by one thread at a time."""
+        return Upkeep(self._folder, policy, self._manifest)
+
+    def wait_until_listed(self) -> None:
+        """Return once the manifest has what the last run left unlisted."""
+        self._threads[1].join()
 
     def close(self) -> None:
         """Write what is queued, close the segments and give the folder free; again is harmless."""

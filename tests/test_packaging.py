@@ -28,13 +28,13 @@ def test_the_wheel_carries_what_users_need_and_nothing_else(tmp_path: Path) -> N
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"alerting", "collector", "instrumentation", "operations", "processors", "storage"}
+    assert tops == {"alerting", "analysis", "collector", "instrumentation", "operations", "processors", "storage"}
     assert {f"{package}/py.typed" for package in tops} <= set(names)
     assert {"alerting/templates/email.html.j2", "alerting/templates/title.txt.j2"} <= set(names)
     assert {"operations/otel-config.yaml", "operations/examples/quickstart/app.py"} <= set(names)
 
 
-SIDECAR = ("alerting", "collector", "operations", "processors", "storage")
+SIDECAR = ("alerting", "analysis", "collector", "operations", "processors", "storage")
 OPTIONAL = {"apprise", "sqlalchemy"}
 """What is only used where it is installed."""
 PARTS = {

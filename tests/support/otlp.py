@@ -11,7 +11,7 @@ START = 1_795_435_200_000_000_000
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
-def trace_request(numbers: Iterable[int], *, attributes: int = 3, size: int = 10) -> bytes:
+def trace_request(numbers: Iterable[int], *, attributes: int = 3, size: int = 10, start: int = START) -> bytes:
     """One request with a span for each number; its span id is the number."""
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
@@ -23,8 +23,8 @@ def trace_request(numbers: Iterable[int], *, attributes: int = 3, size: int = 10
             span_id=(number + 1).to_bytes(8, "big"),
             name=f"span {number}",
             kind=2,
-            start_time_unix_nano=START + number,
-            end_time_unix_nano=START + number + 1_000_000,
+            start_time_unix_nano=start + number,
+            end_time_unix_nano=start + number + 1_000_000,
         )
         for key in range(attributes):
             span.attributes.append(

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -121,6 +122,13 @@ def free_ports() -> dict[str, Any]:
             "pipelines": {"traces": {}, "metrics": {"receivers": ["otlp"]}, "logs": {}},
         },
     }
+
+
+def unused_port() -> int:
+    """A port on which nobody listens now; for what must be the same after a restart, or must refuse."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Retention while the collector runs: every few minutes, in a thread of its own, and when somebody asks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from storage import State, StateError
+from storage.names import OWN_FOLDER
+from storage.retention import Policy
+from storage.upkeep import Done, Upkeep, judged_bytes
+
+_log = logging.getLogger(__name__)
+
+_EVERY_SECONDS = 300.0
+_FIRST_SECONDS = 60.0
+"""After a start, which has enough to do."""
+
+
+class Retention:
+    """`run` may be called by any thread; one pass is made at a time."""
+
+    def __init__(
+        self, folder: Path, policy: Policy, upkeep: Callable[[Policy], Upkeep], clock: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._folder = folder
+        self._policy = policy
+        self._upkeep = upkeep
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run_until_stopped, name="retention", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the file at hand."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def run(self, *, dry_run: bool = False, floor_bytes: int | None = None) -> dict[str, Any]:
+        """One pass, told as a value for JSON; raise OSError or StateError."""
+        policy = self._policy if floor_bytes is None else with_floor(self._policy, floor_bytes)
+        with self._one_at_a_time:
+            state = State.open(self._folder / OWN_FOLDER / "state.db")
+            try:
+                judged = judged_bytes(state)
+            finally:
+                state.close()
+            done = self._upkeep(policy).run(self._clock(), judged, dry_run=dry_run, stopped=self._stopping.is_set)
+        return told(done)
+
+    def prune(self, streams: Sequence[str], before_unix_nano: int, *, dry_run: bool) -> dict[str, Any]:
+        """Delete what these streams have from before then; as `run`."""
+        with self._one_at_a_time:
+            upkeep = self._upkeep(self._policy)
+            return told(upkeep.prune(streams, before_unix_nano, self._clock(), dry_run=dry_run))
+
+    def _run_until_stopped(self) -> None:
+        seconds = _FIRST_SECONDS
+        while not self._stopping.wait(seconds):
+            seconds = _EVERY_SECONDS
+            try:
+                given = self.run()
+            except (OSError, StateError) as error:
+                _log.warning("retention is tried again in 5 minutes: %s", error)
+                continue
+            if given["steps"]:
+                counts = Counter(step["act"] for step in given["steps"])
+                _log.info("retention: %s", ", ".join(f"{act} {count}" for act, count in counts.items()))
+
+
+def with_floor(policy: Policy, floor_bytes: int) -> Policy:
+    return Policy(policy.archive, policy.ages, policy.streams, policy.plain_limit_bytes, floor_bytes)
+
+
+def told(done: Done) -> dict[str, Any]:
+    """A value for JSON."""
+    steps = [
+        {
+            "act": step.act,
+            "segment": f"{step.piece.stream}/{step.piece.path.name}",
+            "bytes": step.piece.bytes,
+            "reason": step.reason,
+        }
+        for step in done.steps
+    ]
+    return {"steps": steps, "failures": done.failures, "freed_bytes": done.freed_bytes}

@@ -1,0 +1,134 @@
+"""What the running sidecar has judged last; where none runs, the backend asked directly and the records themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from analysis.failed_logins import failed_logins
+from analysis.period import DAY_NANO, MINUTE_NANO, Period
+from analysis.security import login_failures
+from collector.probes import HttpProbe
+from operations.bands import band_of
+from operations.checks.component import Checked, Component
+from operations.published import published
+from operations.reading import Reading
+from processors.histogram import Histogram
+from processors.indicators import INDICATORS
+from processors.rules import Rule, compile_rules
+
+_PERFORMANCE = ("http.server.response_time", "db.query.response_time", "db.pool.utilization")
+_BUSINESS = ("form_automation.jobs", "work_order.syncs", "job_queue.jobs")
+_LOOKS = 5
+_MIN_OUTCOMES = 10
+
+
+def performance(reading: Reading) -> Checked:
+    """Response times, queries and the connection pool."""
+    return _judged(reading, lambda rule: rule.settings.indicator in _PERFORMANCE, _asked_directly)
+
+
+def business(reading: Reading) -> Checked:
+    """Success rates of what the business does."""
+    return _judged(reading, lambda rule: rule.settings.indicator in _BUSINESS, _last_outcomes)
+
+
+def security(reading: Reading) -> Checked:
+    """The rules about security, and who failed to log in too often in the last quarter of an hour."""
+    judged = _judged(reading, lambda rule: rule.settings.labels.get("category") == "security", lambda *_: [])
+    return Checked([*judged.components, _offenders(reading)], judged.problem)
+
+
+def rules_of(reading: Reading) -> list[Rule]:
+    rules, _ = compile_rules(reading.configuration.processors.thresholds)
+    return rules
+
+
+def _judged(
+    reading: Reading,
+    wanted: Callable[[Rule], bool],
+    otherwise: Callable[[Reading, list[Rule]], list[Component]],
+) -> Checked:
+    rules = [rule for rule in rules_of(reading) if wanted(rule)]
+    judged = published(reading.chosen_folder)
+    if judged.problem:
+        return Checked(otherwise(reading, rules), judged.problem)
+    by_name = {rule.name: rule for rule in rules}
+    found = [one for one in judged.evaluations if one["rule"] in by_name]
+    return Checked([_component(one, by_name[one["rule"]]) for one in found])
+
+
+def _component(evaluation: dict[str, Any], rule: Rule) -> Component:
+    return Component(
+        evaluation["rule"],
+        evaluation["band"],
+        evaluation["value"],
+        evaluation["unit"],
+        evaluation["key"],
+        evaluation["detail"],
+        bound(rule, evaluation["band"]),
+    )
+
+
+def bound(rule: Rule, band: str) -> str:
+    """What the band asks of the value; empty for a normal one."""
+    return next((str(one.when) for one in reversed(rule.bands) if one.level == band), "")
+
+
+def _asked_directly(reading: Reading, rules: list[Rule]) -> list[Component]:
+    """A few looks at the backend, by the bands of the mean response time."""
+    mean = next((rule for rule in rules if rule.name == "http.server.mean"), None)
+    targets = [one for one in reading.configuration.receivers.httpcheck.targets if one.name == "backend"]
+    found = []
+    for target in targets:
+        if not target.endpoint or mean is None:
+            continue
+        probe, taken, detail, up = HttpProbe(target), Histogram(), "", True
+        for _ in range(_LOOKS):
+            started = time.perf_counter()
+            finding = probe.look()
+            taken.add(time.perf_counter() - started)
+            detail, up = finding.detail, up and finding.state == "up"
+        seconds = taken.sum / taken.count
+        band = band_of(mean.bands, seconds) if up else "critical"
+        told = bound(mean, band) if up else ""
+        found.append(Component(mean.name, band, seconds, "s", {"target": target.name}, detail, told))
+    return found
+
+
+def _last_outcomes(reading: Reading, rules: list[Rule]) -> list[Component]:
+    """The last fifty of each kind within a week, from the records."""
+    if not reading.chosen_folder.is_dir():
+        return []
+    now = reading.now_unix_nano
+    found = []
+    for rule in rules:
+        event = INDICATORS[rule.settings.indicator or ""].event
+        rows = reading.engine.sql(
+            "SELECT outcome FROM business WHERE event = ? AND outcome IN ('success', 'failure')"
+            " ORDER BY event_unix_nano DESC LIMIT ?",
+            (event, int(rule.settings.window)),
+            Period(now - 7 * DAY_NANO, now),
+        ).rows
+        failures = sum(outcome == "failure" for (outcome,) in rows)
+        found.append(_of_outcomes(rule, len(rows), failures))
+    return found
+
+
+def _of_outcomes(rule: Rule, count: int, failures: int) -> Component:
+    if count < max(rule.settings.minimum_count, _MIN_OUTCOMES):
+        return Component(rule.name, "no data", detail=f"{count} outcomes of at least {rule.settings.minimum_count}")
+    rate = 1 - failures / count
+    band = band_of(rule.bands, rate) if failures >= rule.settings.minimum_failures else "normal"
+    return Component(rule.name, band, rate, "ratio", detail=f"the last {count}", bound=bound(rule, band))
+
+
+def _offenders(reading: Reading) -> Component:
+    if not reading.chosen_folder.is_dir():
+        return Component("failed logins", "no data", detail="there are no records")
+    now = reading.now_unix_nano
+    told = failed_logins(login_failures(reading.engine, Period(now - 15 * MINUTE_NANO, now)))
+    worst = ", ".join(f"{one.key} {one.failures} times" for one in told[:3])
+    detail = f"within 15 min: {worst}" if told else "nobody failed 5 times within 15 min"
+    return Component("failed logins", "warning" if told else "normal", float(len(told)), detail=detail)

@@ -1,0 +1,114 @@
+"""What `forecourt collector status|reload|stop` ask of the one that runs, by the state database."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from alerting import records
+from operations.alert_state import is_running, loaded, opened, wait_for
+from operations.json_values import rfc3339
+from operations.published import published
+from operations.tables import lasted, moment
+from storage import State
+from storage.names import OWN_FOLDER
+
+_STOP_SECONDS = 20.0
+_NANO = 1_000_000_000
+
+
+def ask(folder: Path, kind: str, arguments: dict[str, Any], seconds: float = 40.0) -> Any:
+    """The answer of the sidecar that runs on this folder; raise click.ClickException when it refuses or is silent."""
+    with opened(folder) as state:
+        number = records.ask(state, kind, arguments, time.time_ns())
+        answer = wait_for(lambda: records.answered(state, number), seconds)
+    if answer is None:
+        raise click.ClickException(f"the sidecar did not answer within {seconds:.0f} s; see its log")
+    if not answer["ok"]:
+        raise click.ClickException(str(answer["error"]))
+    return answer["answer"]
+
+
+def runs_on(folder: Path) -> bool:
+    """Whether a sidecar owns this folder now."""
+    if not (folder / OWN_FOLDER / "state.db").is_file():
+        return False
+    with opened(folder) as state:
+        return is_running(state)
+
+
+def reload(config: Path | None, logs: Path | None) -> None:
+    folder = logs or loaded(config).exporters.jsonl.path
+    if not runs_on(folder):
+        raise click.ClickException(f"no sidecar runs on {folder}. Start one with: forecourt collector")
+    click.echo(f"reloaded: {ask(folder, 'reload', {})}")
+
+
+def stop(config: Path | None, logs: Path | None) -> None:
+    folder = logs or loaded(config).exporters.jsonl.path
+    if not runs_on(folder):
+        click.echo(f"no sidecar runs on {folder}")
+        return
+    with opened(folder) as state:
+        records.ask(state, "stop", {}, time.time_ns())
+        stopped = wait_for(lambda: None if is_running(state) else True, _STOP_SECONDS)
+    if stopped is None:
+        raise click.ClickException(f"it is still running after {_STOP_SECONDS:.0f} s; see its log")
+    click.echo("stopped")
+
+
+def tell_status(config: Path | None, logs: Path | None, as_json: bool) -> None:  # noqa: FBT001  # from click
+    folder = logs or loaded(config).exporters.jsonl.path
+    content = _status(folder)
+    if as_json:
+        click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    else:
+        _show(content)
+    sys.exit(0 if content["running"] else 1)
+
+
+def _status(folder: Path) -> dict[str, Any]:
+    judged = published(folder)
+    content: dict[str, Any] = {"running": False, "folder": str(folder), "problem": judged.problem or None}
+    if not (folder / OWN_FOLDER / "state.db").is_file():
+        return content
+    with opened(folder) as state:
+        content["running"] = is_running(state)
+        content |= _row(state)
+    firing = Counter(one["severity"] for one in judged.evaluations if one["status"] == "firing")
+    return {**content, "judged": len(judged.evaluations), "firing": dict(firing)}
+
+
+def _row(state: State) -> dict[str, Any]:
+    row = state.collector()
+    if row is None:
+        return {}
+    return {
+        "pid": row.pid,
+        "version": row.version,
+        "started": rfc3339(row.started_unix_nano),
+        "stopped": None if row.stopped_unix_nano is None else rfc3339(row.stopped_unix_nano),
+        "endpoints": dict(row.endpoints),
+        "up_seconds": (time.time_ns() - row.started_unix_nano) / _NANO,
+    }
+
+
+def _show(content: dict[str, Any]) -> None:
+    if not content["running"]:
+        click.echo(f"not running on {content['folder']}")
+        return
+    up = lasted(content["up_seconds"])
+    click.echo(f"running, pid {content['pid']}, version {content['version']}, for {up} (since {content['started']})")
+    click.echo(f"records   {content['folder']}")
+    for name, endpoint in content["endpoints"].items():
+        click.echo(f"{name:<8}  {endpoint}")
+    told = ", ".join(f"{count} {severity}" for severity, count in content["firing"].items()) or "nothing"
+    click.echo(f"judged    {content['judged']} values at {moment(time.time_ns())}; firing: {told}")
+    if content["problem"]:
+        click.echo(content["problem"], err=True)

@@ -1,0 +1,154 @@
+"""The collector as a process: turn after turn, each with the configuration that was good when it began."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collector.control import RefusedError
+from collector.service import Collector, Turn
+from operations.configuration import ConfigurationError, Source, load
+from storage import FolderInUseError, StateError, StoreFormatError
+
+_log = logging.getLogger("forecourt")
+_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+_RELOAD_SIGNAL = "SIGHUP"
+_RELOAD_SECONDS = 30.0
+_FAULTS = (OSError, FolderInUseError, StoreFormatError, StateError)
+
+
+def run(config: Path | None) -> None:
+    """Until it is asked to stop; raise click.ClickException when it can't start."""
+    try:
+        source = load(config)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+    _log_to_stderr(source)
+    try:
+        _run(Process(config, source).serve())
+    except _FAULTS as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _log_to_stderr(source: Source) -> None:
+    logging.basicConfig(
+        level=source.configuration.service.telemetry.logs.level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _log.info("configuration: %s", source.name)
+    for warning in source.warnings:
+        _log.warning("%s: %s", source.name, warning)
+    _log.info("records: %s", source.configuration.exporters.jsonl.path.absolute())
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if sys.platform != "win32":
+        try:
+            import uvloop  # noqa: PLC0415  # not on every platform
+        except ImportError:
+            pass
+        else:
+            factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serving)
+
+
+class Process:
+    """Signals and requests come from other threads; turns are changed on the loop."""
+
+    def __init__(self, config: Path | None, source: Source) -> None:
+        self._config = config
+        self._source = source
+        self._next: Source | None = None
+        self._turn = Turn()
+        self._taken: set[int] = set()
+        self._reloading = threading.Lock()
+        self._came_up = threading.Event()
+        self._problem = ""
+        """Why the new configuration could not be used, when it could not."""
+
+    async def serve(self) -> None:
+        """Raise as Collector.run when the first turn can't start."""
+        self._loop = asyncio.get_running_loop()
+        self._listen_to_signals()
+        reloaded = False
+        while True:
+            self._turn = Turn(ready=self._ready, reloaded=reloaded, taken=self._taken)
+            try:
+                await self._collector().run(self._turn)
+            except _FAULTS as error:
+                if self._next is None:
+                    raise
+                _log.exception("the new configuration can't be used; going back to the last one")
+                self._problem, self._next = str(error), None
+                continue
+            if not self._turn.reloads:
+                _log.info("stopped")
+                return
+            reloaded = True
+
+    def _collector(self) -> Collector:
+        source = self._next or self._source
+        configuration = source.configuration
+        handlers = {"reload": self._reload_asked, "stop": self._stop_asked}
+        return Collector(configuration, configuration.exporters.jsonl, configuration.alerting, handlers)
+
+    def _ready(self) -> None:
+        if self._next is not None:
+            self._source, self._next = self._next, None
+        self._came_up.set()
+
+    def _listen_to_signals(self) -> None:
+        # Not the loop's own handlers: Windows has none.
+        for name in _STOP_SIGNALS:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self._stop())
+        if hasattr(signal, _RELOAD_SIGNAL):
+            signal.signal(getattr(signal, _RELOAD_SIGNAL), lambda *_: self._reload_by_signal())
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._turn.stopping.set)
+
+    def _stop_asked(self, _arguments: dict[str, Any]) -> str:
+        self._stop()
+        return "stopping"
+
+    def _reload_by_signal(self) -> None:
+        def reload() -> None:
+            try:
+                self._reload_asked({})
+            except RefusedError as error:
+                _log.error("not reloaded: %s", error)  # the message says it all
+
+        threading.Thread(target=reload, name="reload", daemon=True).start()
+
+    def _reload_asked(self, _arguments: dict[str, Any]) -> str:
+        """Return when the new configuration serves; raise RefusedError when the last one goes on."""
+        with self._reloading:
+            try:
+                source = load(self._config)
+            except ConfigurationError as error:
+                raise RefusedError(str(error)) from error
+            self._came_up.clear()
+            self._problem = ""
+            self._loop.call_soon_threadsafe(self._change_to, source)
+            if not self._came_up.wait(_RELOAD_SECONDS):
+                raise RefusedError(f"the collector is not ready after {_RELOAD_SECONDS:.0f} s; see its log")
+            if self._problem:
+                raise RefusedError(f"{self._problem}. The last configuration is in use again")
+            return source.name
+
+    def _change_to(self, source: Source) -> None:
+        self._next = source
+        self._turn.reloads = True
+        self._turn.stopping.set()

@@ -1,0 +1,178 @@
+"""Retention carried out on a folder, by whoever owns it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from storage.compression import SpoiltError, compress, move, packs, remove, same_bytes
+from storage.inventory import Piece, inventory
+from storage.manifest import Manifest
+from storage.names import OWN_FOLDER, SegmentName, hour_of
+from storage.retention import Policy, Step, next_for_room, plan
+from storage.state import State
+
+_log = logging.getLogger(__name__)
+
+Judged = Mapping[str, Mapping[str, int]]
+"""By stream that is judged, how many bytes of each segment have been."""
+
+
+@dataclass(slots=True)
+class Done:
+    """What a run did, or would do."""
+
+    steps: list[Step] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    freed_bytes: int = 0
+    """Of what was removed and deleted, less what was written."""
+
+
+class Upkeep:
+    """Never touches a segment that is open, nor one that judging has not read to its end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        policy: Policy,
+        manifest: Manifest,
+        *,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
+        self._folder = folder
+        self._policy = policy
+        self._manifest = manifest
+        self._free_bytes = free_bytes
+        self._scratch = folder / OWN_FOLDER / "compressing"
+
+    def run(
+        self,
+        now_unix_nano: int,
+        judged: Judged,
+        *,
+        dry_run: bool = False,
+        on_step: Callable[[Step], None] = lambda _step: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Done:
+        """One pass; what fails is told and left as it was. Raise OSError when the folder can't be read."""
+        done = Done()
+        closed = self._closed(now_unix_nano, judged)
+        steps = plan(inventory(self._folder, self._policy.archive), self._policy, now_unix_nano, closed)
+        if dry_run:
+            done.steps = steps
+            return done
+        self._clear_scratch()
+        for step in steps:
+            if stopped():
+                return done
+            on_step(step)
+            self._carry_out(step, done)
+        for step in self._for_room(now_unix_nano, closed, done, stopped):
+            on_step(step)
+            self._carry_out(step, done)
+        return done
+
+    def prune(self, streams: Collection[str], before_unix_nano: int, now_unix_nano: int, *, dry_run: bool) -> Done:
+        """Delete the closed segments of these streams whose hour was over before then, in whatever form."""
+        done = Done()
+        closed = self._closed(now_unix_nano, {})
+        for piece in inventory(self._folder, self._policy.archive):
+            old = piece.stream in streams and piece.ends_unix_nano <= before_unix_nano
+            if old and (piece.name.compressed or closed(piece)):
+                step = Step("delete", piece, "asked for")
+                if dry_run:
+                    done.steps.append(step)
+                else:
+                    self._carry_out(step, done)
+        return done
+
+    def _closed(self, now: int, judged: Judged) -> Callable[[Piece], bool]:
+        """Closed segments stand in the manifest."""
+        current = hour_of(now)
+
+        def closed(piece: Piece) -> bool:
+            if piece.name.hour == current or self._manifest.get(piece.path) is None:
+                return False
+            positions = judged.get(piece.stream)
+            return positions is None or positions.get(str(piece.segment[1]), 0) >= piece.bytes
+
+        return closed
+
+    def _for_room(
+        self, now: int, closed: Callable[[Piece], bool], done: Done, stopped: Callable[[], bool]
+    ) -> Iterator[Step]:
+        """As long as there is too little room and something to give up."""
+        while self._free_bytes(self._folder) < self._policy.floor_bytes and not stopped():
+            left = [piece for piece in inventory(self._folder, self._policy.archive) if not _failed(piece, done)]
+            step = next_for_room(left, now, closed)
+            if step is None:
+                done.failures.append("free disk is below the floor, and there is nothing left to give up")
+                return
+            if step.act == "delete":
+                _log.warning("%s is deleted before its time: %s", step.piece.path, step.reason)
+            yield step
+
+    def _carry_out(self, step: Step, done: Done) -> None:
+        try:
+            done.freed_bytes += self._do(step)
+        except (OSError, SpoiltError, EOFError) as error:
+            done.failures.append(f"{step.piece.path}: {error}")
+            _log.warning("%s could not be done: %s: %s", step.act, step.piece.path, error)
+        else:
+            done.steps.append(step)
+
+    def _do(self, step: Step) -> int:
+        piece = step.piece
+        if step.act == "compress":
+            target = piece.path.with_name(f"{piece.path.name}.gz")
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            size = compress(piece.path, target, self._scratch)
+            self._relist(piece.path, target)
+            return -size
+        if step.act == "archive":
+            target = self._policy.archive / piece.stream / piece.path.name
+            return piece.bytes if move(piece.path, target, self._policy.archive / OWN_FOLDER) else 0
+        if step.act == "remove":
+            self._other_form_is_whole(piece)
+        remove(piece.path)
+        if step.act == "delete" or not piece.name.compressed:
+            self._manifest.discard(piece.path)
+            self._manifest.save()
+        return piece.bytes
+
+    def _relist(self, plain: Path, packed: Path) -> None:
+        """The compressed one has the same records."""
+        summary = self._manifest.get(plain)
+        if summary is not None:
+            self._manifest.add(packed, summary)
+            self._manifest.save()
+
+    def _other_form_is_whole(self, piece: Piece) -> None:
+        """Raise SpoiltError when what would be left is not all of it."""
+        packed = SegmentName(piece.name.hour, piece.name.writer, piece.name.number, compressed=True)
+        here = piece.path.with_name(str(packed))
+        left = self._policy.archive / piece.stream / str(packed) if piece.name.compressed or not here.exists() else here
+        whole = same_bytes(left, piece.path) if piece.name.compressed else packs(left, piece.path)
+        if not whole:
+            raise SpoiltError(f"{left} is not the same; move one of the two away")
+        if not piece.name.compressed and self._manifest.get(left) is None:
+            self._relist(piece.path, left)
+
+    def _clear_scratch(self) -> None:
+        """What a crash has left half made."""
+        for folder in (self._scratch, self._policy.archive / OWN_FOLDER):
+            for left in folder.glob("*.new"):
+                left.unlink(missing_ok=True)
+
+
+def _failed(piece: Piece, done: Done) -> bool:
+    return any(failure.startswith(f"{piece.path}: ") for failure in done.failures)
+
+
+def judged_bytes(state: State) -> Judged:
+    """As of the last checkpoint; nothing where nobody has judged yet."""
+    checkpoint = state.checkpoint()
+    return {} if checkpoint is None else checkpoint.segment_bytes
