@@ -44,6 +44,8 @@ class Retention:
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
+        with self._one_at_a_time:  # what somebody asked for ends too before the folder is another's
+            pass
 
     def run(self, *, dry_run: bool = False, floor_bytes: int | None = None) -> dict[str, Any]:
         """One pass, told as a value for JSON; raise OSError or StateError."""
@@ -71,6 +73,9 @@ class Retention:
                 given = self.run()
             except (OSError, StateError) as error:
                 _log.warning("retention is tried again in 5 minutes: %s", error)
+                continue
+            except Exception:  # noqa: BLE001  # a fault of ours must not end it for good: the disk would fill
+                _log.exception("retention stumbled; it is tried again in 5 minutes")
                 continue
             if given["steps"]:
                 counts = Counter(step["act"] for step in given["steps"])

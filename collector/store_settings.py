@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
@@ -66,3 +67,12 @@ class StoreSettings(Settings):
     path: Path = Path("logs")
     durability: Literal["synced", "written"] = "synced"
     retention: RetentionSettings = RetentionSettings()
+
+    @model_validator(mode="after")
+    def _archive_is_elsewhere(self) -> Self:
+        path, archive = (Path(os.path.abspath(one.expanduser())) for one in (self.path, self.retention.archive))  # noqa: PTH100  # resolve() would follow links of a folder that may not exist yet
+        if archive == path or path in archive.parents:
+            raise ValueError(
+                f"retention.archive {self.retention.archive} lies in path {self.path}, expected a folder beside it"
+            )
+        return self

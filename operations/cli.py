@@ -23,6 +23,9 @@ _COMMANDS = {
     "store": ("operations.store_command", "The records on disk: how much, whether whole, old ones.", "sidecar"),
     "sql": ("operations.sql_command", "Ask the records in SQL.", "sidecar"),
     "check": ("operations.check_command", "Say whether all is well, with Nagios' exit codes.", "sidecar"),
+    "report": ("operations.report_command", "The week, the month, and the monitoring itself.", "sidecar"),
+    "maintain": ("operations.maintain_command", "The runbook's daily, weekly and monthly tasks.", "sidecar"),
+    "runbook": ("operations.runbook_command", "The runbook's scripts as commands; schedules.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }
 

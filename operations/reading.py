@@ -101,7 +101,7 @@ class Reading:
 def archive_of(folder: Path, configuration: Configuration) -> Path:
     """Where its old segments go: as it is configured, and beside a folder that the configuration does not name."""
     configured = configuration.exporters.jsonl
-    return configured.retention.archive if folder == configured.path else folder.parent / "archive"
+    return configured.retention.archive if folder.resolve() == configured.path.resolve() else folder.parent / "archive"
 
 
 def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -7,6 +7,7 @@ import gzip
 import os
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,15 +23,21 @@ class SpoiltError(Exception):
     """What was written does not read back as what it was made of; the old file stays."""
 
 
-def compress(plain: Path, target: Path, scratch: Path) -> int:
-    """Make `target` of `plain`, by way of a file in the folder `scratch`; its bytes. Raise OSError or SpoiltError.
+class StoppedError(Exception):
+    """Nobody waits for the rest: what there was of it is removed."""
+
+
+def compress(plain: Path, target: Path, scratch: Path, stopped: Callable[[], bool]) -> int:
+    """Make `target` of `plain`, by way of a file in the folder `scratch`; its bytes.
+
+    Raise OSError, SpoiltError, or StoppedError once `stopped` says so: a segment can take half a minute.
 
     Written, read back and compared, synced, renamed: `target` is whole from the moment that it exists.
     """
     fresh = scratch / f"{plain.parent.name}-{target.name}.new"
     try:
         with plain.open("rb") as source, fresh.open("wb") as file:
-            size, checksum = _compress_into(source, file)
+            size, checksum = _compress_into(source, file, stopped)
             file.flush()
             sync_file(file.fileno())
         if _read_back(fresh) != (size, checksum):
@@ -40,11 +47,13 @@ def compress(plain: Path, target: Path, scratch: Path) -> int:
         fresh.unlink(missing_ok=True)
 
 
-def _compress_into(source: BinaryIO, file: BinaryIO) -> tuple[int, int]:
+def _compress_into(source: BinaryIO, file: BinaryIO, stopped: Callable[[], bool]) -> tuple[int, int]:
     size = checksum = 0
     # Without name and time the same content gives the same file.
     with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as packed:
         while chunk := source.read(_CHUNK):
+            if stopped():
+                raise StoppedError
             packed.write(chunk)
             size += len(chunk)
             checksum = zlib.crc32(chunk, checksum)
@@ -68,12 +77,15 @@ def _put(fresh: Path, target: Path) -> int:
     return size
 
 
-def move(source: Path, target: Path, scratch: Path) -> bool:
-    """Put `source` at `target`, on another file system by way of a file in `scratch`; raise OSError or SpoiltError.
+def move(source: Path, target: Path, scratch: Path) -> None:
+    """Put `source` at `target`; raise OSError or SpoiltError.
 
-    False when the source still lies there, beside its copy: readers may have it open.
+    On another file system by way of a file in `scratch`, and the source stays beside its copy: readers may have it
+    open.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():  # a rename would take its place
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     try:
         source.rename(target)
     except OSError as error:
@@ -82,7 +94,7 @@ def move(source: Path, target: Path, scratch: Path) -> bool:
     else:
         sync_folder(target.parent)
         sync_folder(source.parent)
-        return True
+        return
     scratch.mkdir(parents=True, exist_ok=True)
     fresh = scratch / f"{source.parent.name}-{target.name}.new"
     try:
@@ -95,7 +107,6 @@ def move(source: Path, target: Path, scratch: Path) -> bool:
         _put(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
-    return False
 
 
 def remove(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from storage.sync import replace_file
 
 FORMAT = 1
 """The store's format; a newer one is refused, an older one is read."""
+DAMAGED = (OSError, EOFError, zlib.error)
+"""What reading a segment raises, compressed or not."""
 
 
 class StoreFormatError(Exception):
@@ -88,20 +92,15 @@ class Manifest:
         return [name.number for name in names if name is not None and not name.writer]
 
     def unlisted(self, folder: Path) -> list[Path]:
-        """The plain segments in the store's `folder` that the manifest does not know, oldest first."""
-        return [
-            path
-            for stream in stream_folders(folder)
-            for name, path in segments(stream)
-            if not name.compressed and self.get(path) is None
-        ]
+        """The segments in the store's `folder` that the manifest does not know, oldest first."""
+        return [path for stream in stream_folders(folder) for _, path in segments(stream) if self.get(path) is None]
 
 
 def summarize(segment: Path, stopped: Callable[[], bool]) -> SegmentSummary | None:
-    """Read a closed segment through; None when `stopped` says so meanwhile; raise OSError."""
+    """Read a closed segment through; None when `stopped` says so meanwhile; raise one of DAMAGED."""
     times = EventTimes()
     records = corrupt = size = 0
-    with segment.open("rb") as file:
+    with gzip.open(segment, "rb") if segment.suffix == ".gz" else segment.open("rb") as file:
         for line in file:
             size += len(line)
             time = _event_time(line)
@@ -127,7 +126,8 @@ def _event_time(line: bytes) -> int | None:
 
 
 def _key(segment: Path) -> str:
-    return f"{segment.parent.name}/{segment.name}"
+    """The same for each form of a segment: compressed or archived it has the same records."""
+    return f"{segment.parent.name}/{segment.name.removesuffix('.gz')}"
 
 
 def _summary(entry: dict[str, Any]) -> SegmentSummary:

@@ -38,7 +38,7 @@ class SegmentName:
 def parse_segment_name(name: str) -> SegmentName | None:
     """Read a file's name; None when it is no segment's."""
     found = _NAME.fullmatch(name)
-    if found is None:
+    if found is None or not _is_hour(found["hour"]):
         return None
     return SegmentName(
         hour=found["hour"],
@@ -46,6 +46,14 @@ def parse_segment_name(name: str) -> SegmentName | None:
         number=int(found["number"] or 0),
         compressed=found["gz"] is not None,
     )
+
+
+def _is_hour(text: str) -> bool:
+    try:
+        datetime.fromisoformat(f"{text}:00:00+00:00")
+    except ValueError:
+        return False
+    return True
 
 
 def hour_of(unix_nano: int) -> str:

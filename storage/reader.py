@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import heapq
+import logging
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 from storage.names import SegmentName, segments
+
+_log = logging.getLogger(__name__)
 
 Needles = Mapping[str, tuple[bytes, ...] | None]
 """By stream texts of which a line must hold one; None for all lines."""
@@ -50,8 +54,15 @@ def unread(folder: Path, streams: Iterable[str], known: Mapping[str, Mapping[str
         for name, path in segments(folder / stream):
             plain = plain_name(name)
             start = known.get(stream, {}).get(plain, 0)
-            if (name.compressed and not start) or (not name.compressed and path.stat().st_size > start):
+            if (name.compressed and not start) or (not name.compressed and _has_grown(path, start)):
                 yield Span(stream, plain, path, start, None)
+
+
+def _has_grown(path: Path, start: int) -> bool:
+    try:
+        return path.stat().st_size > start
+    except FileNotFoundError:  # compressed meanwhile: it grows no more
+        return not start
 
 
 def read(
@@ -75,13 +86,9 @@ def _of_stream(spans: Iterable[Span], needles: tuple[bytes, ...] | None) -> Iter
 
 
 def _of_segment(span: Span, needles: tuple[bytes, ...] | None) -> Iterator[StoredRecord]:
-    compressed = span.path.suffix == ".gz"
-    with gzip.open(span.path, "rb") if compressed else span.path.open("rb") as file:
-        file.seek(span.start)
-        end = span.start
-        for line in file:
-            if (span.end is not None and end >= span.end) or not line.endswith(b"\n"):
-                return
+    end = span.start
+    try:
+        for line in _lines(span):
             end += len(line)
             if needles is not None and not any(map(line.__contains__, needles)):
                 continue
@@ -91,3 +98,27 @@ def _of_segment(span: Span, needles: tuple[bytes, ...] | None) -> Iterator[Store
                 continue
             if isinstance(record, dict) and isinstance(record.get("received_unix_nano"), int):
                 yield StoredRecord(span.stream, span.segment, end, record)
+    except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        _log.warning("%s/%s could not be read beyond byte %d: %s", span.stream, span.segment, end, error)
+
+
+def _lines(span: Span) -> Iterator[bytes]:
+    """Whole ones; raise FileNotFoundError when retention took the segment away, gzip's errors when it is damaged."""
+    with _open(span.path) as file:
+        file.seek(span.start)
+        end = span.start
+        for line in file:
+            if (span.end is not None and end >= span.end) or not line.endswith(b"\n"):
+                return
+            end += len(line)
+            yield line
+
+
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+    """Compressed meanwhile or not."""
+    if path.suffix != ".gz":
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            path = path.with_name(f"{path.name}.gz")
+    return gzip.open(path, "rb")

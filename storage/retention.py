@@ -97,15 +97,22 @@ def _beyond_limit(plain: list[Piece], policy: Policy, now: int, closed: Callable
             yield Step("compress", piece, "plain segments exceed plain_limit")
 
 
-def next_for_room(pieces: Iterable[Piece], now_unix_nano: int, closed: Callable[[Piece], bool]) -> Step | None:
-    """What to give up next where the disk is below its floor: compress what is plain, else delete the oldest."""
+def next_for_room(
+    pieces: Iterable[Piece], now_unix_nano: int, closed: Callable[[Piece], bool], free_bytes: int
+) -> Step | None:
+    """What to give up next where the disk is below its floor: compress what is plain, else delete the oldest.
+
+    What has no room to be compressed is deleted like the rest.
+    """
     known = list(pieces)
     compressed = {piece.segment for piece in known if piece.name.compressed}
     usable = [one for one in known if one.name.compressed or (closed(one) and one.name.hour != hour_of(now_unix_nano))]
     reason = "free disk is below the floor"
     for piece in usable:
-        if not piece.name.compressed:
-            return Step("remove" if piece.segment in compressed else "compress", piece, reason)
+        if not piece.name.compressed and piece.segment in compressed:
+            return Step("remove", piece, reason)
+        if not piece.name.compressed and piece.bytes < free_bytes:
+            return Step("compress", piece, reason)
     return Step("delete", usable[0], reason) if usable else None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from storage.lock import FolderInUseError, FolderLock
-from storage.manifest import Manifest, summarize
+from storage.manifest import DAMAGED, Manifest, summarize
 from storage.names import OWN_FOLDER, segments, stream_folders
 from storage.recovery import TornTail, cut_tail, recover_tail
 from storage.retention import Policy
@@ -207,7 +207,7 @@ class Store:
         for path in self._unlisted:
             try:
                 summary = summarize(path, lambda: self._closing)
-            except OSError as error:
+            except DAMAGED as error:
                 _log.warning("%s could not be read for the manifest (%s); the next start tries again", path, error)
                 continue
             if summary is None:

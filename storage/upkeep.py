@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from storage.compression import SpoiltError, compress, move, packs, remove, same_bytes
+from storage.compression import SpoiltError, StoppedError, compress, move, packs, remove, same_bytes
 from storage.inventory import Piece, inventory
 from storage.manifest import Manifest
 from storage.names import OWN_FOLDER, SegmentName, hour_of
@@ -41,11 +41,13 @@ class Upkeep:
         manifest: Manifest,
         *,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        disk_of: Callable[[Path], int] = lambda folder: folder.stat().st_dev,
     ) -> None:
         self._folder = folder
         self._policy = policy
         self._manifest = manifest
         self._free_bytes = free_bytes
+        self._disk_of = disk_of
         self._scratch = folder / OWN_FOLDER / "compressing"
 
     def run(
@@ -65,14 +67,19 @@ class Upkeep:
             done.steps = steps
             return done
         self._clear_scratch()
-        for step in steps:
-            if stopped():
-                return done
-            on_step(step)
-            self._carry_out(step, done)
-        for step in self._for_room(now_unix_nano, closed, done, stopped):
-            on_step(step)
-            self._carry_out(step, done)
+        try:
+            for step in steps:
+                if stopped():
+                    return done
+                on_step(step)
+                self._carry_out(step, done, stopped)
+            for step in self._for_room(now_unix_nano, closed, done, stopped):
+                on_step(step)
+                self._carry_out(step, done, stopped)
+        except StoppedError:
+            _log.info("retention was stopped; the next run goes on")
+        finally:
+            self._save_manifest(done)
         return done
 
     def prune(self, streams: Collection[str], before_unix_nano: int, now_unix_nano: int, *, dry_run: bool) -> Done:
@@ -87,6 +94,7 @@ class Upkeep:
                     done.steps.append(step)
                 else:
                     self._carry_out(step, done)
+        self._save_manifest(done)
         return done
 
     def _closed(self, now: int, judged: Judged) -> Callable[[Piece], bool]:
@@ -104,10 +112,12 @@ class Upkeep:
     def _for_room(
         self, now: int, closed: Callable[[Piece], bool], done: Done, stopped: Callable[[], bool]
     ) -> Iterator[Step]:
-        """As long as there is too little room and something to give up."""
-        while self._free_bytes(self._folder) < self._policy.floor_bytes and not stopped():
-            left = [piece for piece in inventory(self._folder, self._policy.archive) if not _failed(piece, done)]
-            step = next_for_room(left, now, closed)
+        """As much as lacks now: file systems tell late, or never while a reader has a file open, what was freed."""
+        lacking = self._policy.floor_bytes - self._free_bytes(self._folder)
+        target = done.freed_bytes + lacking
+        while done.freed_bytes < target and not stopped():
+            left = [piece for piece in inventory(self._folder, self._archive_beside()) if not _failed(piece, done)]
+            step = next_for_room(left, now, closed, self._free_bytes(self._folder))
             if step is None:
                 done.failures.append("free disk is below the floor, and there is nothing left to give up")
                 return
@@ -115,40 +125,44 @@ class Upkeep:
                 _log.warning("%s is deleted before its time: %s", step.piece.path, step.reason)
             yield step
 
-    def _carry_out(self, step: Step, done: Done) -> None:
+    def _archive_beside(self) -> Path | None:
+        """None when it is on another disk: deleting there makes no room here."""
+        archive = self._policy.archive
+        return archive if archive.is_dir() and self._disk_of(archive) == self._disk_of(self._folder) else None
+
+    def _save_manifest(self, done: Done) -> None:
+        """What was deleted is no more in it; a stale entry does no harm."""
+        if any(step.act == "delete" for step in done.steps):
+            try:
+                self._manifest.save()
+            except OSError as error:
+                _log.warning("The manifest could not be saved (%s); it is rebuilt at the next start", error)
+
+    def _carry_out(self, step: Step, done: Done, stopped: Callable[[], bool] = lambda: False) -> None:
         try:
-            done.freed_bytes += self._do(step)
+            done.freed_bytes += self._do(step, stopped)
         except (OSError, SpoiltError, EOFError) as error:
             done.failures.append(f"{step.piece.path}: {error}")
             _log.warning("%s could not be done: %s: %s", step.act, step.piece.path, error)
         else:
             done.steps.append(step)
 
-    def _do(self, step: Step) -> int:
+    def _do(self, step: Step, stopped: Callable[[], bool]) -> int:
         piece = step.piece
         if step.act == "compress":
             target = piece.path.with_name(f"{piece.path.name}.gz")
             self._scratch.mkdir(parents=True, exist_ok=True)
-            size = compress(piece.path, target, self._scratch)
-            self._relist(piece.path, target)
-            return -size
+            return -compress(piece.path, target, self._scratch, stopped)
         if step.act == "archive":
             target = self._policy.archive / piece.stream / piece.path.name
-            return piece.bytes if move(piece.path, target, self._policy.archive / OWN_FOLDER) else 0
+            move(piece.path, target, self._policy.archive / OWN_FOLDER)
+            return 0
         if step.act == "remove":
             self._other_form_is_whole(piece)
         remove(piece.path)
-        if step.act == "delete" or not piece.name.compressed:
+        if step.act == "delete":
             self._manifest.discard(piece.path)
-            self._manifest.save()
         return piece.bytes
-
-    def _relist(self, plain: Path, packed: Path) -> None:
-        """The compressed one has the same records."""
-        summary = self._manifest.get(plain)
-        if summary is not None:
-            self._manifest.add(packed, summary)
-            self._manifest.save()
 
     def _other_form_is_whole(self, piece: Piece) -> None:
         """Raise SpoiltError when what would be left is not all of it."""
@@ -156,10 +170,10 @@ class Upkeep:
         here = piece.path.with_name(str(packed))
         left = self._policy.archive / piece.stream / str(packed) if piece.name.compressed or not here.exists() else here
         whole = same_bytes(left, piece.path) if piece.name.compressed else packs(left, piece.path)
+        if left.samefile(piece.path):
+            raise SpoiltError(f"{left} is this very file; point exporters.jsonl.retention.archive elsewhere")
         if not whole:
             raise SpoiltError(f"{left} is not the same; move one of the two away")
-        if not piece.name.compressed and self._manifest.get(left) is None:
-            self._relist(piece.path, left)
 
     def _clear_scratch(self) -> None:
         """What a crash has left half made."""

@@ -35,7 +35,18 @@ class Email:
         return "" if self._smtp.sender else "alerting.smtp.sender is empty (SMTP_SENDER)"
 
     def send(self, notification: Notification) -> Delivery:
-        mail = self._mail(notification, self._messages.message(notification))
+        return self.deliver(self._mail(notification, self._messages.message(notification)))
+
+    def send_document(self, title: str, text: str, html: str, now_unix_nano: int) -> Delivery:
+        """A report, as text with the HTML file attached; raise ChannelError."""
+        mail = self._addressed(title, f"report.{now_unix_nano}", now_unix_nano)
+        mail.set_content(text)
+        name = "".join(letter if letter.isalnum() else "-" for letter in title.lower())
+        mail.add_attachment(html, subtype="html", filename=f"{name}.html")
+        return self.deliver(mail)
+
+    def deliver(self, mail: EmailMessage) -> Delivery:
+        """Hand it to the server; raise ChannelError."""
         try:
             with self._connected() as server:
                 self._log_in(server)
@@ -79,18 +90,25 @@ class Email:
         if self._smtp.username:
             server.login(self._smtp.username, secret(self._smtp.password, self._smtp.password_file))
 
-    def _mail(self, notification: Notification, message: Message) -> EmailMessage:
-        domain = self._smtp.sender.rpartition("@")[2]
+    @property
+    def _domain(self) -> str:
+        return self._smtp.sender.rpartition("@")[2]
+
+    def _addressed(self, title: str, number: int | str, time_unix_nano: int) -> EmailMessage:
         mail = EmailMessage(SMTP)
         mail["From"] = f"Forecourt <{self._smtp.sender}>"
         mail["To"] = ", ".join(self._settings.to)
-        mail["Subject"] = message.title
-        mail["Date"] = format_datetime(datetime.fromtimestamp(notification.created_unix_nano / 1e9, UTC))
-        mail["Message-ID"] = make_msgid(idstring=f"forecourt.{notification.id}", domain=domain)
+        mail["Subject"] = title
+        mail["Date"] = format_datetime(datetime.fromtimestamp(time_unix_nano / 1e9, UTC))
+        mail["Message-ID"] = make_msgid(idstring=f"forecourt.{number}", domain=self._domain)
         mail["Auto-Submitted"] = "auto-generated"
+        return mail
+
+    def _mail(self, notification: Notification, message: Message) -> EmailMessage:
+        mail = self._addressed(message.title, notification.id, notification.created_unix_nano)
         if notification.threads:
             # The first of a thread is a message that nobody has: every client puts its answers together all the same.
-            references = [f"<{thread}@{domain}>" for thread in notification.threads]
+            references = [f"<{thread}@{self._domain}>" for thread in notification.threads]
             mail["References"] = " ".join(references)
             mail["In-Reply-To"] = references[0]
         if notification.severity in _PRIORITIES and notification.kind != "resolved":

@@ -1,0 +1,1 @@
+"""What the weekly and the monthly report say, and in which forms."""

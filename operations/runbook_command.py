@@ -1,0 +1,89 @@
+"""`forecourt runbook`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from operations.lazy_group import LazyGroup
+from operations.runbook import SCRIPTS, RunbookError, translate
+from operations.runbook_schedule import SYSTEMS, schedule, usual_systems
+from operations.runbook_shims import NotOursError, install
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.pass_context
+def runbook(context: click.Context, as_json: bool) -> None:  # noqa: FBT001  # click's
+    """The runbook's scripts, and the command that does the job of each.
+
+    Example: forecourt runbook
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if as_json:
+        import orjson  # noqa: PLC0415  # only here
+
+        rows = [{"script": one.name, "options": one.usage, "command": _command(one.command)} for one in SCRIPTS]
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        return
+    from operations.tables import show_table  # noqa: PLC0415  # a tenth of a second
+
+    rows_shown = [(one.name, one.usage, _command(one.command)) for one in SCRIPTS]
+    show_table(("script", "options", "command"), rows_shown)
+
+
+def _command(words: Sequence[str]) -> str:
+    return shlex.join(("forecourt", *words))
+
+
+@runbook.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.option("--print", "only_print", is_flag=True, help="Print the command, and do not run it.")
+@click.argument("script")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def run(context: click.Context, only_print: bool, script: str, arguments: tuple[str, ...]) -> None:  # noqa: FBT001  # click's
+    """Do what SCRIPT did, with its own options; the exit code is the command's.
+
+    Example: forecourt runbook run log-analyzer.py --errors --last-hour
+    """
+    try:
+        command = translate(script, arguments)
+    except RunbookError as error:
+        raise click.UsageError(str(error), context) from error
+    if only_print:
+        click.echo(_command(command))
+        return
+    root = context.find_root().command
+    root.main(command, prog_name="forecourt", standalone_mode=True)
+
+
+@runbook.command("install")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Also over files that forecourt has not written.")
+def install_(folder: Path, force: bool) -> None:  # noqa: FBT001  # click's
+    """Write the old scripts into FOLDER as small files that start the commands of this installation.
+
+    Example: forecourt runbook install tools/operations
+    """
+    try:
+        written = install(folder, force=force)
+    except (NotOursError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{len(written)} files in {folder}")
+
+
+@runbook.command("schedule")
+@click.option("--system", type=click.Choice(SYSTEMS), multiple=True, help="Of this system; may be said again.")
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+def schedule_(system: tuple[str, ...], config: Path | None) -> None:
+    """Print what starts the collector with the machine, and the checks and maintenance at their times.
+
+    Example: forecourt runbook schedule --system systemd
+    """
+    folder = config.absolute().parent if config is not None else Path.cwd()
+    for name in system or usual_systems():
+        click.echo(schedule(name, folder, config.absolute() if config is not None else None))
