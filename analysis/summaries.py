@@ -81,6 +81,14 @@ def course(engine: Engine, indicator: str, parts: Sequence[Period], raw: Raw | N
     return found
 
 
+def minutes(engine: Engine, indicator: str, period: Period, labels: int) -> dict[Key, list[tuple[int, Total]]]:
+    """By the first so many labels: each minute that has anything, with its sum, in order."""
+    found: dict[Key, dict[int, Total]] = {}
+    for cell in _lines(engine, "rollups", indicator, period):
+        found.setdefault(cell.key[:labels], {}).setdefault(cell.start_unix_nano, Total()).add(cell)
+    return {key: sorted(totals.items(), key=lambda one: one[0]) for key, totals in found.items()}
+
+
 def _cells(
     engine: Engine, indicator: str, period: Period, resolutions: Sequence[tuple[str, int]], raw: Raw | None
 ) -> Iterator[Cell]:

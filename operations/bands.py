@@ -8,8 +8,6 @@ from operations.configuration import Configuration
 from processors.rule_state import Band, RuleState
 from processors.rules import Rule, compile_rules
 
-_ORDER = ("no data", "normal", "warning", "critical")
-
 
 class Bands:
     """By indicator and statistic; what no rule judges is normal."""
@@ -36,8 +34,3 @@ class Bands:
 def band_of(bands: Sequence[Band], value: float) -> str:
     index = RuleState.of(bands).band(bands, value)
     return "normal" if index is None else bands[index].level
-
-
-def worst(bands: Sequence[str]) -> str:
-    """`no data` only where there is nothing else."""
-    return max(bands, key=_ORDER.index, default="no data")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
 import click
+
+from operations.lazy_group import Later, LazyGroup
 
 _COMMANDS = {
     "collector": ("operations.collector_command", "Receive OTLP and keep every record as JSON lines.", "sidecar"),
     "config": ("operations.config_command", "Check, show and write the configuration file.", "sidecar"),
     "demo": ("operations.demo_command", "A collector, a FastAPI backend and some traffic.", "demo"),
     "run": ("operations.run_command", "Start a FastAPI app under uvicorn, instrumented as it is.", "sidecar"),
-    "rules": ("operations.rules_command", "List, check and try out the rules.", "sidecar"),
-    "alerts": ("operations.alerts_command", "What fires, who was told and why.", "sidecar"),
-    "silence": ("operations.silence_command", "Keep alerts quiet for a time.", "sidecar"),
+    "rules": ("operations.groups", "List, check and try out the rules.", "sidecar"),
+    "alerts": ("operations.groups", "What fires, who was told and why.", "sidecar"),
+    "silence": ("operations.groups", "Keep alerts quiet for a time.", "sidecar"),
     "logs": ("operations.logs_command", "Errors in groups, slow queries and requests, events; follow them.", "sidecar"),
     "stats": ("operations.stats_command", "Response times, resources, the business and its users.", "sidecar"),
     "security": ("operations.security_command", "Logins, failed logins, refusals.", "sidecar"),
@@ -26,43 +28,42 @@ _COMMANDS = {
     "report": ("operations.report_command", "The week, the month, and the monitoring itself.", "sidecar"),
     "maintain": ("operations.maintain_command", "The runbook's daily, weekly and monthly tasks.", "sidecar"),
     "runbook": ("operations.runbook_command", "The runbook's scripts as commands; schedules.", "sidecar"),
+    "completion": ("operations.completion_command", "Completion for your shell.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }
 
 
-class _Commands(click.Group):
+class _Commands(LazyGroup):
     """Knows the commands by name and one line, so that `--help` loads none of them."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        later = {name: Later(module, name, line) for name, (module, line, _) in _COMMANDS.items()}
+        super().__init__(*args, later=later, **given)
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        module, _, extra = _COMMANDS[name]
-        try:
-            command: click.Command = getattr(importlib.import_module(module), name)
-        except ModuleNotFoundError as error:
-            if _is_ours(error.name):
-                raise
-            raise click.ClickException(
-                f'forecourt {name} needs the "{extra}" extra ({error.name} is missing): '
-                f'pip install "forecourt[{extra}]"',
-            ) from error
-        return command
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        with _told_extra(name):
+            return super().get_command(context, name)
 
-    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line, _) in _COMMANDS.items()])
+    def invoke(self, context: click.Context) -> Any:
+        with _told_extra(next(iter(context._protected_args), "")):  # noqa: SLF001  # click's word for the command's name
+            return super().invoke(context)
 
-    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(context, args)
-        except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], _COMMANDS, 1)
-            if close:
-                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {close[0]!r}?", context) from error
+
+@contextmanager
+def _told_extra(name: str) -> Iterator[None]:
+    """What a command needs and is not installed, with the way to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if _is_ours(error.name) or name not in _COMMANDS:
             raise
+        extra = _COMMANDS[name][2]
+        raise click.ClickException(
+            f'forecourt {name} needs the "{extra}" extra ({error.name} is missing): pip install "forecourt[{extra}]"',
+        ) from error
 
 
 def _is_ours(module: str | None) -> bool:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 
-class LazyGroup(click.Group):
-    """`later` names further commands: module, attribute and one line of help for each."""
+class Later(NamedTuple):
+    """A command that is loaded when it is called; `line` is its help until then."""
 
-    def __init__(self, *args: Any, later: Mapping[str, tuple[str, str, str]] | None = None, **given: Any) -> None:
+    module: str
+    attribute: str
+    line: str
+
+
+class LazyGroup(click.Group):
+    """`later` are further commands."""
+
+    def __init__(self, *args: Any, later: Mapping[str, Later] | None = None, **given: Any) -> None:
         super().__init__(*args, **given)
         self._later = dict(later or {})
 
@@ -24,8 +32,8 @@ class LazyGroup(click.Group):
         found = super().get_command(context, name)
         if found is not None or name not in self._later:
             return found
-        module, attribute, _ = self._later[name]
-        loaded: click.Command = getattr(importlib.import_module(module), attribute)
+        later = self._later[name]
+        loaded: click.Command = getattr(importlib.import_module(later.module), later.attribute)
         return loaded
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -35,7 +43,7 @@ class LazyGroup(click.Group):
 
     def _line(self, context: click.Context, name: str, formatter: click.HelpFormatter) -> str:
         if name in self._later:
-            return self._later[name][2]
+            return self._later[name].line
         command = super().get_command(context, name)
         return command.get_short_help_str(formatter.width) if command else ""
 

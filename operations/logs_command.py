@@ -7,14 +7,17 @@ from typing import Any
 import click
 
 from operations.durations import DURATION
-from operations.lazy_group import LazyGroup
+from operations.lazy_group import Later, LazyGroup
 from operations.reading import answer, reading_options
 
 _LIMIT = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many rows.")
 _SERVICE = click.option("--service", help="Only of this service.")
 
 
-@click.group(cls=LazyGroup, later={"import": ("operations.import_command", "import_", "Take in the logs of others.")})
+_LATER = {"import": Later("operations.import_command", "import_", "Take in the logs of others.")}
+
+
+@click.group(cls=LazyGroup, later=_LATER)
 def logs() -> None:
     """Read the records with their meaning: errors in groups, slow queries and requests, events; or follow them."""
 

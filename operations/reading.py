@@ -20,9 +20,12 @@ from processors.quantities import parse_duration
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
+    from operations.bands import Bands
     from operations.configuration import Configuration, Source
 
 _FOLLOW_SECONDS = 1.0
+ARCHIVE = "archive"
+"""The folder beside the records where old segments go, unless it is configured."""
 _LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of tables.")
@@ -53,7 +56,7 @@ class Reading:
     def __init__(self, period: Period, config: Path | None, logs: Path | None) -> None:
         self.period = period
         self.now_unix_nano = time.time_ns()
-        self._config = config
+        self.config = config
         self._logs = logs
 
     @cached_property
@@ -61,9 +64,15 @@ class Reading:
         from operations.configuration import ConfigurationError, load  # noqa: PLC0415  # a fifth of a second
 
         try:
-            return load(self._config)
+            return load(self.config)
         except ConfigurationError as error:
             raise click.ClickException(str(error)) from error
+
+    @cached_property
+    def bands(self) -> Bands:
+        from operations.bands import Bands  # noqa: PLC0415  # with the configuration
+
+        return Bands(self.configuration)
 
     @property
     def configuration(self) -> Configuration:
@@ -94,14 +103,17 @@ class Reading:
         from analysis.engine import Engine  # noqa: PLC0415  # a tenth of a second
 
         folder = self.folder
-        archive = archive_of(folder, self.configuration)
+        if self._logs is not None and self.config is None:  # nothing else is asked of a configuration: don't load one
+            archive = folder.parent / ARCHIVE
+        else:
+            archive = archive_of(folder, self.configuration)
         return Engine(folder, archive if archive.is_dir() else None, target=target)
 
 
 def archive_of(folder: Path, configuration: Configuration) -> Path:
     """Where its old segments go: as it is configured, and beside a folder that the configuration does not name."""
     configured = configuration.exporters.jsonl
-    return configured.retention.archive if folder.resolve() == configured.path.resolve() else folder.parent / "archive"
+    return configured.retention.archive if folder.resolve() == configured.path.resolve() else folder.parent / ARCHIVE
 
 
 def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -13,6 +13,7 @@ from analysis.period import Period
 from processors.evaluation import format_value
 
 BAND_COLOURS = {"normal": "green", "warning": "yellow", "critical": "bold red", "no data": "dim"}
+_BAND_ORDER = ("no data", "normal", "warning", "critical")
 SEVERITY_COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _FILE_WIDTH = 200
 """Columns where there is no terminal to say how many it has."""
@@ -56,6 +57,11 @@ def lasted(seconds: float) -> str:
     if days < 2:  # noqa: PLR2004  # two days
         return f"{hours} h {minutes % 60} min"
     return f"{days} d {hours % 24} h"
+
+
+def worst_band(bands: Sequence[str]) -> str:
+    """`no data` only where there is nothing else."""
+    return max(bands, key=_BAND_ORDER.index, default="no data")
 
 
 def band_text(text: str, band: str) -> Text:

@@ -12,6 +12,8 @@ import yaml
 
 _VARIABLE = re.compile(r"\$(?:\$|\{env:(?P<name>[^}:]*)(?::-(?P<default>[^}]*))?\}|(?P<other>\{[^}]*\}))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same language, ten times faster, where PyYAML was built with libyaml."""
 _MAX_NODES = 100_000
 
 Way = tuple[str, ...]
@@ -54,7 +56,7 @@ def read_document(text: str, environment: Mapping[str, str] = os.environ) -> Doc
     """Read one YAML document; what is wrong is in its `problems`."""
     document = Document()
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -73,6 +75,7 @@ class _Reading:
         self._document = document
         self._environment = environment
         self._nodes = 0
+        self._loader: Any = yaml.SafeLoader("")
 
     def value(self, node: yaml.Node, way: Way) -> Any:
         self._nodes += 1
@@ -98,7 +101,7 @@ class _Reading:
         return found
 
     def _scalar(self, node: yaml.Node) -> Any:
-        loader: Any = yaml.SafeLoader("")
+        loader = self._loader
         text = _VARIABLE.sub(lambda found: self._variable(found, node), node.value)
         tag = node.tag
         if text != node.value and getattr(node, "style", None) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +11,12 @@ from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.host import utilization
 from analysis.queries import INDICATOR, QueryTimes, SlowQuery, query_times, slow_queries, statement_of
-from operations.bands import Bands
 from operations.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import band_text, moment, period_text, seconds_text, share_text, show_table
+
+if TYPE_CHECKING:
+    from operations.bands import Bands
 
 
 def slow(reading: Reading, threshold: float, limit: int) -> Answer:
@@ -65,7 +67,7 @@ def _slow_row(one: SlowQuery) -> Sequence[object]:
 def times(reading: Reading, limit: int) -> Answer:
     """Kinds of statements with their percentiles, and how much of the connection pools is in use."""
     period = reading.period
-    bands = Bands(reading.configuration)
+    bands = reading.bands
     found = query_times(reading.engine, period)
     pools = utilization(reading.engine, period, ("db.pool.utilization",))
     content = {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.events import EventCount, Failures, Moment, event_counts, event_course, failures, moments
-from operations.bands import Bands
 from operations.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import band_text, moment, period_text, seconds_text, share_text, show_table
 from processors.indicators import INDICATORS
+
+if TYPE_CHECKING:
+    from operations.bands import Bands
 
 WORK_ORDERS = ("job_queue", "work_order")
 AUTOMATION = ("form_automation",)
@@ -55,7 +57,7 @@ def outcomes(
 ) -> Answer:
     """How many succeeded, why others failed, how long they took, unless only one of these is asked for."""
     period, engine = reading.period, reading.engine
-    bands = Bands(reading.configuration)
+    bands = reading.bands
     counts = event_counts(engine, period, stream, events)
     reasons = failures(engine, period, stream, events)
     course = event_course(engine, period, stream, events)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.host import ProcessMemory, Trend, Utilization, process_memory, trends, utilization
-from operations.bands import Bands
 from operations.json_values import as_json, period_json
 from operations.reading import Answer, Reading
 from operations.tables import band_text, lasted, period_text, share_text, show_table
 from processors.evaluation import format_value
+
+if TYPE_CHECKING:
+    from operations.bands import Bands
 
 _COLUMNS = ("what", "of", "now", "mean", "p95", "max", "course", "band")
 _LEAK_PER_HOUR = 2**20
@@ -23,7 +26,7 @@ _LEAK_PER_HOUR = 2**20
 def resources(reading: Reading, trend: bool) -> Answer:  # noqa: FBT001  # from click
     """Processors, memory, disks and pools; with `trend` where they are going."""
     period = reading.period
-    bands = Bands(reading.configuration)
+    bands = reading.bands
     found = utilization(reading.engine, period)
     going = trends(reading.engine, period) if trend else []
     content = {
@@ -74,7 +77,7 @@ def _going(one: Trend) -> str:
 def memory(reading: Reading) -> Answer:
     """The host's memory, and each process's with its slope."""
     period = reading.period
-    bands = Bands(reading.configuration)
+    bands = reading.bands
     host = utilization(reading.engine, period, ("host.memory",))
     processes = process_memory(reading.engine, period)
     content = {

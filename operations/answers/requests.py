@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -13,10 +13,21 @@ from rich.text import Text
 from alerting.plain_text import plain
 from analysis.period import DAY_NANO
 from analysis.requests import INDICATOR, RequestTimes, SlowRequest, response_times, slow_requests
-from operations.bands import Bands, worst
 from operations.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
-from operations.tables import band_text, change_text, moment, period_text, seconds_text, share_text, show_table
+from operations.tables import (
+    band_text,
+    change_text,
+    moment,
+    period_text,
+    seconds_text,
+    share_text,
+    show_table,
+    worst_band,
+)
+
+if TYPE_CHECKING:
+    from operations.bands import Bands
 
 _Name = tuple[str | None, str | None, str | None]
 
@@ -29,14 +40,14 @@ class _Judged:
 
     @property
     def band(self) -> str:
-        return worst(list(self.bands.values()))
+        return worst_band(list(self.bands.values()))
 
 
 def times(reading: Reading, service: str | None, route: str | None, minimum: int) -> Answer:
     """Routes with their percentiles, against the bands and the same time a day (or the period) before."""
     period = reading.period
     earlier = period.shifted(-DAY_NANO) if period.nanos <= DAY_NANO else period.before()
-    bands = Bands(reading.configuration)
+    bands = reading.bands
     before = {_name(one): one for one in response_times(reading.engine, earlier)}
     found = [
         _Judged(one, _known(before.get(_name(one))), _bands(bands, one, minimum))

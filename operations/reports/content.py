@@ -35,7 +35,7 @@ def report(reading: Reading, title: str) -> dict[str, Any]:
     """Everything that happened in the reading's period, against the one before."""
     period, engine = reading.period, reading.engine
     before = period.before()
-    bands = Bands(reading.configuration)
+    bands = reading.bands
     whole, *routes = response_times(engine, period)
     earlier, *_ = response_times(engine, before)
     return {

@@ -32,12 +32,7 @@ _FILE_WIDTH = 160
 _COLOURS = {"normal": "green", "warning": "yellow", "critical": "bold red", "no data": "dim"}
 
 
-@click.group()
-def rules() -> None:
-    """List, check and try out the rules."""
-
-
-@rules.command("list")
+@click.command("list")
 @click.option("--watch", is_flag=True, help="Again every 2 seconds, until Ctrl-C.")
 @_JSON
 @_CONFIG
@@ -115,7 +110,7 @@ def _show(console: Console, rows: Iterable[dict[str, Any]], judged: Judged) -> N
         click.echo(judged.problem, err=True)
 
 
-@rules.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Say whether the rules of FILE can be used, and where not.
@@ -134,7 +129,7 @@ def check(file: Path) -> None:
     click.echo(f"{file}: ok, {len(found)} rules, {off} of them switched off")
 
 
-@rules.command()
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @period_options
 @click.option("--all", "everything", is_flag=True, help="Also the default rules that FILE does not name.")
@@ -173,7 +168,7 @@ def test(  # noqa: PLR0917  # one for each option
     click.echo(f"{count} transitions; {backtest.records} records judged in {taken:.1f} s", err=True)
 
 
-@rules.command()
+@click.command()
 @click.option("--format", "form", type=click.Choice(["prometheus"]), default="prometheus", show_default=True)
 @_CONFIG
 def export(form: str, config: Path | None) -> None:  # noqa: ARG001  # the only one so far

@@ -41,12 +41,7 @@ _SEVERITY = click.option(
 )
 
 
-@click.group()
-def alerts() -> None:
-    """What fires, who was told and why, and what to do about it."""
-
-
-@alerts.command("list", short_help="What is pending or firing, the worst first.")
+@click.command("list", short_help="What is pending or firing, the worst first.")
 @click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
 @_JSON
 @config_options
@@ -65,7 +60,7 @@ def list_(everything: bool, as_json: bool, config: Path | None, logs: Path | Non
         show_alerts(found, waiting, running=running, now_unix_nano=time.time_ns())
 
 
-@alerts.command(short_help="One alert in full.")
+@click.command(short_help="One alert in full.")
 @click.argument("alert_id", metavar="ID")
 @_JSON
 @config_options
@@ -83,7 +78,7 @@ def show(alert_id: str, as_json: bool, config: Path | None, logs: Path | None) -
         show_alert(alert, configuration.processors.thresholds.rules.get(alert.rule), time.time_ns())
 
 
-@alerts.command(short_help="The whole story of an alert.")
+@click.command(short_help="The whole story of an alert.")
 @click.argument("alert_id", metavar="ID")
 @_JSON
 @config_options
@@ -103,7 +98,7 @@ def why(alert_id: str, as_json: bool, config: Path | None, logs: Path | None) ->
         show_story(entries)
 
 
-@alerts.command(short_help="Say that somebody sees to an alert.")
+@click.command(short_help="Say that somebody sees to an alert.")
 @click.argument("alert_id", metavar="ID")
 @click.option("--by", default=getpass.getuser, help="Who sees to it; you, if you don't say.")
 @click.option("--note", default="", help="What you know or do.")
@@ -131,7 +126,7 @@ def _is_taken(state: State, number: int) -> bool | None:
     return None if any(one.id == number for one in records.acknowledgements(state)) else True
 
 
-@alerts.command("history", short_help="Every alert that fired in a time.")
+@click.command("history", short_help="Every alert that fired in a time.")
 @period_options
 @_JSON
 @config_options
@@ -155,7 +150,7 @@ def history_(
         show_episodes(found, time.time_ns())
 
 
-@alerts.command(short_help="How often and how long each alert fires.")
+@click.command(short_help="How often and how long each alert fires.")
 @period_options
 @_JSON
 @config_options
@@ -180,7 +175,7 @@ def patterns(
         show_patterns(found)
 
 
-@alerts.command(short_help="What the storm caps held back.")
+@click.command(short_help="What the storm caps held back.")
 @period_options
 @_JSON
 @config_options
@@ -204,7 +199,7 @@ def storms(
         show_storms(found)
 
 
-@alerts.command(short_help="Who would be told; nobody is.")
+@click.command(short_help="Who would be told; nobody is.")
 @_SEVERITY
 @click.option(
     "--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label of the alert; as often as you like."
@@ -243,7 +238,7 @@ def _label(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-@alerts.command(short_help="Send a message to a channel.")
+@click.command(short_help="Send a message to a channel.")
 @click.option("--channel", required=True, help="email, pushover, desktop …, or the name of a receiver.")
 @_SEVERITY
 @click.option("--message", required=True, help="What to say.")
@@ -271,7 +266,7 @@ def send(
     _tell(configuration, logs, "send", arguments, wanted, as_json=as_json)
 
 
-@alerts.command(short_help="Send a test through every route.")
+@click.command(short_help="Send a test through every route.")
 @click.option("--rules", default="", metavar="GROUP", help="Only routes that alerts of these rules take, as security.")
 @_JSON
 @config_options

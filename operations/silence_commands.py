@@ -25,12 +25,7 @@ _MOST_EMERGENCY_SECONDS = 24 * 3600.0
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
-@click.group()
-def silence() -> None:
-    """Keep alerts quiet for a time: add, list and end silences."""
-
-
-@silence.command()
+@click.command()
 @click.argument("matchers", nargs=-1)
 @click.option("--for", "seconds", type=DURATION, help="How long, for example 2h.")
 @click.option("--from", "start", type=MOMENT, help="When it begins; now, if you don't say.")
@@ -115,7 +110,7 @@ def _end(kind: SilenceKind, begins: int, seconds: float | None, end: int | None)
     return end if end is not None else begins + int((seconds or 0.0) * _NANO)
 
 
-@silence.command("list")
+@click.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
 @_JSON
 @config_options
@@ -155,7 +150,7 @@ def _state(found: Silence, now: int) -> str:
     return f"{lasted((found.ends_at - now) / _NANO)} left"
 
 
-@silence.command()
+@click.command()
 @click.argument("silence_id", metavar="[ID]", default="")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @config_options

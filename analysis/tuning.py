@@ -1,0 +1,191 @@
+"""What a rule's bounds would have done in the past, minute by minute from rollups, and which would have cried less."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from analysis.engine import Engine
+from analysis.period import DAY_NANO, MINUTE_NANO, NANO, Period
+from analysis.summaries import Key, Total, minutes
+from processors.conditions import Condition, parse_condition
+from processors.rule_state import Band, RuleState
+from processors.rules import Rule
+
+_QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
+_LABELS = {
+    "http.server.response_time": ("http.server.response_time", 1),
+    "http.server.errors": ("http.server.response_time", 1),
+    "db.query.response_time": ("db.query.response_time", 1),
+    "db.query.errors": ("db.query.response_time", 1),
+    "host.cpu": ("host.cpu", 1),
+    "host.memory": ("host.memory", 1),
+    "host.disk": ("host.disk", 2),
+    "db.pool.utilization": ("db.pool.utilization", 2),
+}
+"""Indicators of rules: the rollup that tells them, and how many of its labels make the rule's key."""
+_GAP_MINUTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a rule measured at the end of a minute; None where too little was in its window."""
+
+    time_unix_nano: int
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The values of one key of a rule, minute by minute."""
+
+    key: Key
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """For one rule; `bands` are those proposed, equal to the present ones where nothing is to be gained."""
+
+    rule: str
+    minutes: int
+    usual: tuple[float, float, float]
+    """The median, and what 99 % and 99.9 % of the values lie below (above for a bound from below)."""
+    before: int
+    """Alerts that the present bounds would have brought."""
+    after: int
+    bands: tuple[Band, ...]
+
+
+def can_be_tuned(rule: Rule) -> bool:
+    """Whether rollups tell what it measures."""
+    return rule.settings.indicator in _LABELS and not (rule.settings.where and rule.settings.indicator[:4] != "host")
+
+
+def courses(engine: Engine, rule: Rule, period: Period) -> list[Course]:
+    """What the rule would have measured."""
+    indicator, labels = _LABELS[str(rule.settings.indicator)]
+    width = max(1, round(float(rule.settings.window) / 60))
+    return [
+        Course(key, tuple(_values(rule, cells, width)))
+        for key, cells in minutes(engine, indicator, period, labels).items()
+    ]
+
+
+def _values(rule: Rule, cells: Sequence[tuple[int, Total]], width: int) -> Iterator[Value]:
+    """The sum of the last minutes at the end of each; a minute without anything counts as empty for a while."""
+    window: deque[tuple[int, Total]] = deque()
+    last = 0
+    for start, total in cells:
+        for quiet in range(last + MINUTE_NANO, min(start, last + (width + _GAP_MINUTES) * MINUTE_NANO), MINUTE_NANO):
+            if last:
+                yield Value(quiet + MINUTE_NANO, _value(rule, window, quiet, width))
+        window.append((start, total))
+        yield Value(start + MINUTE_NANO, _value(rule, window, start, width))
+        last = start
+
+
+def _value(rule: Rule, window: deque[tuple[int, Total]], now: int, width: int) -> float | None:
+    while window and window[0][0] <= now - width * MINUTE_NANO:
+        window.popleft()
+    whole = Total()
+    for _, total in window:
+        whole.merge(total)
+    if whole.count < rule.settings.minimum_count:
+        return None
+    return _statistic(rule, whole)
+
+
+def _statistic(rule: Rule, whole: Total) -> float:
+    statistic = rule.settings.statistic
+    if statistic == "ratio":
+        return whole.errors / whole.count if whole.errors >= rule.settings.minimum_failures else 0.0
+    if statistic in _QUANTILES:
+        return whole.histogram.quantile(_QUANTILES[statistic])
+    simple: dict[str, Callable[[], float]] = {
+        "max": lambda: whole.histogram.max,
+        "min": lambda: whole.histogram.min,
+        "count": lambda: float(whole.count),
+        "sum": lambda: whole.histogram.sum,
+    }
+    return simple.get(statistic, lambda: whole.histogram.sum / whole.histogram.count)()
+
+
+def alerts(found: Sequence[Course], bands: Sequence[Band], rule: Rule) -> int:
+    """How often the rule would have begun to fire with these bands, all keys together."""
+    for_nano, keep_nano = int(rule.settings.for_ * NANO), int(rule.settings.keep_firing_for * NANO)
+    count = 0
+    for course in found:
+        state = RuleState.of(bands)
+        for one in course.values:
+            was = state.firing
+            state.advance(bands, one.value, one.time_unix_nano, for_nano=for_nano, keep_nano=keep_nano)
+            count += was is None and state.firing is not None
+    return count
+
+
+def propose(rule: Rule, found: Sequence[Course], period: Period, a_week: float) -> Proposal:
+    """Bounds with which it would have fired at most `a_week` times a week; nothing is ever made stricter."""
+    values = sorted(one.value for course in found for one in course.values if one.value is not None)
+    bands = tuple(rule.bands)
+    before = alerts(found, bands, rule)
+    upward = bands[0].when.upward
+    usual = tuple(_at(values, quantile if upward else 1 - quantile) for quantile in (0.5, 0.99, 0.999))
+    allowed = max(1, math.floor(a_week * period.nanos / (7 * DAY_NANO)))
+    proposed, after = bands, before
+    if before > allowed:
+        for factor in _factors(values, bands[0].when):
+            proposed = tuple(_widened(band, factor) for band in bands)
+            after = alerts(found, proposed, rule)
+            if after <= allowed:
+                break
+    return Proposal(rule.name, len(values), (usual[0], usual[1], usual[2]), before, after, proposed)
+
+
+def _at(values: Sequence[float], quantile: float) -> float:
+    return values[round(quantile * (len(values) - 1))] if values else math.nan
+
+
+def _factors(values: Sequence[float], condition: Condition) -> Iterator[float]:
+    """Ever further away, to beyond the furthest value that there was; a share from below goes down in its failures."""
+    furthest = values[-1] if condition.upward else values[0]
+    distance = furthest / condition.bound if condition.upward else (1 - furthest) / max(1e-9, 1 - condition.bound)
+    factor = 1.1
+    while factor < 1.2 * distance:
+        yield factor
+        factor *= 1.1
+    yield factor
+
+
+def _widened(band: Band, factor: float) -> Band:
+    return replace(
+        band, when=_scaled(band.when, factor), clear=None if band.clear is None else _scaled(band.clear, factor)
+    )
+
+
+def _scaled(condition: Condition, factor: float) -> Condition:
+    """Rounded to two digits, as people write bounds, and in the unit in which it was written."""
+    bound = condition.bound * factor if condition.upward or "%" not in condition.text else _below(condition, factor)
+    if "%" in condition.text:
+        bound = min(bound, 0.99)
+        text = f"{condition.operator} {_two_digits(bound * 100)}%"
+    elif condition.text.rstrip().endswith("ms"):
+        text = f"{condition.operator} {_two_digits(bound * 1000)}ms"
+    elif condition.text.rstrip().endswith("s"):
+        text = f"{condition.operator} {_two_digits(bound)}s"
+    else:
+        text = f"{condition.operator} {_two_digits(bound)}"
+    return parse_condition(text)
+
+
+def _below(condition: Condition, factor: float) -> float:
+    return max(0.0, 1 - (1 - condition.bound) * factor)
+
+
+def _two_digits(value: float) -> str:
+    if value <= 0:
+        return "0"
+    digits = 1 - math.floor(math.log10(value))
+    return f"{math.ceil(round(value * 10.0**digits, 6)) / 10.0**digits:.10g}"
