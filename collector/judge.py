@@ -240,6 +240,7 @@ class Judge:
             self.judgement.advance(self._clock())
         if self._listener is not None:
             self._listener.finish()
+        self.judgement.close_rollups(self._clock())
         if self._farewell:
             self.judgement.tell(self._farewell, self._clock())
         self._save(state)

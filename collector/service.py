@@ -23,7 +23,8 @@ from alerting.settings import AlertingSettings
 from collector.admission import Admission
 from collector.authentication import BearerTokens
 from collector.control import Control, Handler
-from collector.decoding import Decoder, DecodingLimits
+from collector.decoding import Decoder
+from collector.decoding_settings import decoding_limits
 from collector.evidence import EvidenceFinder
 from collector.grpc_receiver import GrpcReceiver, TlsFiles
 from collector.health import Health
@@ -38,7 +39,6 @@ from collector.retention import Retention
 from collector.senses import Senses
 from collector.settings import (
     CollectorSettings,
-    LimitSettings,
     PipelineSettings,
     PipelinesSettings,
     ServerSettings,
@@ -197,7 +197,7 @@ class Collector:
             if pipeline is not None:
                 decoder = Decoder(
                     redactor=redactor if "redaction" in pipeline.processors else None,
-                    limits=_decoding_limits(processors.limits),
+                    limits=decoding_limits(processors.limits),
                 )
                 decoders[signal] = getattr(decoder, f"decode_{signal}")
         return decoders
@@ -263,10 +263,6 @@ class Collector:
 
     def _committed(self, seconds: float) -> None:
         self._telemetry.commit_seconds.observe(seconds)
-
-
-def _decoding_limits(settings: LimitSettings) -> DecodingLimits:
-    return DecodingLimits(**{name: getattr(settings, name) for name in LimitSettings.model_fields})
 
 
 def _followed(settings: CollectorSettings) -> list[str]:

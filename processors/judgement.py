@@ -140,8 +140,7 @@ class Judgement:
         for transition in transitions:
             self.lines.own(_service_of(transition), "alerts", tick, tick, _alert_fields(transition))
         self._tell_of_services(tick)
-        for summary in self._rollups.close(tick):
-            self.lines.own(OWN_SERVICE, summary.stream, summary.start_unix_nano, tick, summary.fields())
+        self.close_rollups(tick)
 
     def _tell_of_services(self, tick: int) -> None:
         for change in self._reading.presence.changes():
@@ -154,6 +153,11 @@ class Judgement:
                 self.lines.own(service, "system", tick, tick, fields)
                 self._told_skewed[service] = seconds
         self._told_skewed = {service: told for service, told in self._told_skewed.items() if service in skewed}
+
+    def close_rollups(self, now_unix_nano: int) -> None:
+        """Write those whose time is over."""
+        for summary in self._rollups.close(now_unix_nano):
+            self.lines.own(OWN_SERVICE, summary.stream, summary.start_unix_nano, now_unix_nano, summary.fields())
 
     def tell(self, event: str, now_unix_nano: int, **attributes: Any) -> None:
         """Something of the collector itself, for the stream `system`."""

@@ -12,6 +12,8 @@ from processors.observation import Attributes
 
 HEARTBEAT_METRIC = "process.event_loop.heartbeat.age"
 STOPPED_EVENT = "fossa.service.stopped"
+IMPORTED = "forecourt.imported"
+"""Set on the resource of records that are taken in from a file: they tell the past, and nothing of what is now."""
 RESOURCE_KEYS = frozenset(
     {"host.name", "process.pid", "service.instance.id", "service.name", "service.version", "telemetry.distro.name"}
 )

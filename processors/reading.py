@@ -31,7 +31,7 @@ from processors.observation import (
     Projection,
     SpanObservation,
 )
-from processors.presence import HEARTBEAT_METRIC, RESOURCE_KEYS, STOPPED_EVENT, Presence
+from processors.presence import HEARTBEAT_METRIC, IMPORTED, RESOURCE_KEYS, STOPPED_EVENT, Presence
 from processors.probes import Probes
 from processors.rules import METRIC_PREFIX, Rule
 from processors.sampler import Sampler
@@ -159,6 +159,9 @@ class Reading:
                 self._sampler.take(name, labels, float(value), time, trace_id)
 
     def _log(self, log: LogObservation) -> None:
+        if log.resource.get(IMPORTED) is True:
+            self._imported(log)
+            return
         self.presence.seen(log.service, log.resource, log.received_unix_nano)
         time = self.clocks.corrected(log.service, log.time_unix_nano, log.received_unix_nano)
         late = self._sampler.is_late(time, log.received_unix_nano)
@@ -178,6 +181,20 @@ class Reading:
             }
             self._sampler.take("logs", labels, float(log.severity_number >= SEVERITY_ERROR), time, log.trace_id)
             self._numbers("log.", self._log_numbers, labels, time, log.trace_id)
+
+    def _imported(self, log: LogObservation) -> None:
+        """Derived lines and rollups at its own time; no window, since nothing old may begin or end an alert."""
+        if log.severity_number >= SEVERITY_ERROR and self._lines and (fields := self.errors.of_log(log)) is not None:
+            self._lines.of(log, "errors", log.time_unix_nano, fields)
+        event = event_of_log(log)
+        if event is None:
+            return
+        if self._lines:
+            self._lines.of(log, event.stream, event.time_unix_nano, event.fields())
+        if event.outcome in {"success", "failure"}:
+            key = (log.service, event.name[:_LABEL_LENGTH])
+            failed = event.outcome == "failure"
+            self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, log.time_unix_nano, errors=failed)
 
     def _event(self, source: SpanObservation | LogObservation, event: Event, time: int, *, late: bool) -> None:
         if self._lines:
@@ -304,6 +321,6 @@ def projection_for(rules: Iterable[Rule], generation: int = 0) -> Projection:
         span=REQUEST_KEYS | ERROR_SPAN_KEYS | _QUERY_KEYS | _EVENT_KEYS | labels,
         log=ERROR_LOG_KEYS | _EVENT_KEYS | labels,
         metric=POINT_KEYS | labels,
-        resource=RESOURCE_KEYS | labels,
+        resource=RESOURCE_KEYS | {IMPORTED} | labels,
         metrics=frozenset(metrics),
     )

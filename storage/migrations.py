@@ -132,5 +132,15 @@ MIGRATIONS = (
         PRIMARY KEY (rule, key)
     ) STRICT, WITHOUT ROWID
     """,
+    """
+    CREATE TABLE imports (
+        bytes INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        form TEXT NOT NULL,
+        records INTEGER NOT NULL,
+        imported_unix_nano INTEGER NOT NULL,
+        PRIMARY KEY (bytes, digest)
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 """Each is applied once, in order; `PRAGMA user_version` counts those that were."""

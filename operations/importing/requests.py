@@ -1,0 +1,60 @@
+"""Entries as an OTLP request, the same bytes for the same entries: whoever repeats it is known by its batch id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from operations.importing.entry import Entry
+from processors.presence import IMPORTED
+
+
+def request(entries: Sequence[Entry], service: str, first_line: int) -> bytes:
+    """All of one service, by host; `first_line` tells apart chunks that say the same."""
+    made = ExportLogsServiceRequest()
+    by_host: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_host.setdefault(entry.host, []).append(entry)
+    for host, group in by_host.items():
+        logs = made.resource_logs.add()
+        named = {"service.name": service, IMPORTED: True, **({"host.name": host} if host else {})}
+        logs.resource.attributes.extend(_pairs({**named, "forecourt.import.first_line": first_line}))
+        scopes: dict[str, Any] = {}
+        for entry in group:
+            if entry.logger not in scopes:
+                scopes[entry.logger] = logs.scope_logs.add()
+                scopes[entry.logger].scope.name = entry.logger
+            record = scopes[entry.logger].log_records.add(
+                time_unix_nano=entry.time_unix_nano,
+                observed_time_unix_nano=entry.time_unix_nano,
+                severity_text=entry.severity,
+                severity_number=entry.severity_number,
+                event_name=entry.event_name,
+            )
+            record.body.CopyFrom(_value(entry.body))
+            record.attributes.extend(_pairs(entry.attributes))
+    return made.SerializeToString(deterministic=True)
+
+
+def _pairs(attributes: Any) -> list[KeyValue]:
+    return [KeyValue(key=str(key), value=_value(value)) for key, value in attributes.items()]
+
+
+def _value(value: Any) -> AnyValue:
+    made = AnyValue()
+    if isinstance(value, bool):
+        made.bool_value = value
+    elif isinstance(value, int) and -(2**63) <= value < 2**63:
+        made.int_value = value
+    elif isinstance(value, float):
+        made.double_value = value
+    elif isinstance(value, list):
+        made.array_value.values.extend(map(_value, value))
+    elif isinstance(value, dict):
+        made.kvlist_value.values.extend(_pairs(value))
+    elif value is not None:
+        made.string_value = str(value).encode("utf-8", errors="replace").decode()
+    return made

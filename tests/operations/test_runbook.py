@@ -1,0 +1,210 @@
+"""Each script of the runbook, in its own spelling, is a command that there is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from operations.cli import main
+from operations.runbook import SCRIPTS, RunbookError, translate
+from operations.runbook_schedule import SYSTEMS
+from tests.conftest import ROOT
+from tests.support.week import Week
+
+LATER = {"baseline", "dashboard", "security anomalies"}
+"""Commands of issues that have not been built."""
+LINES = (ROOT / "tests" / "data" / "runbook-lines.txt").read_text().splitlines()
+TABLE = ROOT.parent / "shared" / "RUNBOOK-COMMANDS.md"
+
+
+def forecourt(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+def is_later(command: list[str]) -> bool:
+    return command[0] in LATER or " ".join(command[:2]) in LATER
+
+
+def parsed(command: list[str]) -> None:
+    """Raise click.UsageError for what the command does not take."""
+    context = click.Context(main, info_name="forecourt")
+    group: click.Command = main
+    rest = list(command)
+    while isinstance(group, click.Group) and rest and (inner := group.get_command(context, rest[0])) is not None:
+        context = click.Context(inner, parent=context, info_name=rest[0])
+        group, rest = inner, rest[1:]
+    assert not isinstance(group, click.Group) or getattr(group, "invoke_without_command", False), command
+    group.make_context(command[-1], rest, parent=context.parent)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_of_the_runbook_becomes_a_command_with_options_that_it_has(line: str) -> None:
+    """Scripts, options and values as the user's runbook has them."""
+    script, *arguments = line.split()
+    command = translate(script, arguments)
+    if is_later(command):
+        assert forecourt(*command).exit_code == 2
+        return
+    parsed(command)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda one: one.name)
+def test_every_script_without_options_too(script: object) -> None:
+    """As a crontab may have it."""
+    command = translate(script.name, [])  # type: ignore[attr-defined]  # a Script
+    if not is_later(command) and script.name not in {  # type: ignore[attr-defined]  # as above
+        "email-alerting.py",
+        "pushover-alerting.py",
+        "desktop-alert.py",
+        "cleanup-monitoring-data.py",
+        "suppress-alerts.py",
+    }:
+        parsed(command)
+
+
+@pytest.mark.skipif(not TABLE.is_file(), reason="the table (../shared/RUNBOOK-COMMANDS.md) is not beside this checkout")
+def test_the_table_of_scripts_is_whole() -> None:
+    """None of its rows is missing."""
+    named = {
+        word.strip("`").split()[0]
+        for row in TABLE.read_text().splitlines()
+        if row.startswith("| ") and "|---" not in row
+        for word in row.split("|")[1].split(" / ")
+        if ".py" in word or ".sh" in word
+    }
+    assert {name.strip() for name in named if name.endswith((".py", ".sh"))} <= {script.name for script in SCRIPTS}
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("log-analyzer.py --errors --last-hour", "logs errors --last 1h"),
+        ("log-analyzer.py --check-errors --last-5min", "check errors --last 5min"),
+        ("log-analyzer --errors --timeframe 3", "logs errors --last 3h"),
+        ("log-analyzer.py --slow-queries --threshold=1000ms", "logs slow-queries --threshold 1000ms"),
+        ("log-analyzer.py --security --suspicious", "logs security --suspicious"),
+        ("log-analyzer.py --business-events --summary", "logs business --summary"),
+        ("/tools/operations/analyze-response-times.py --last-24h", "stats response-times --last 24h"),
+        ("C:\\tools\\auth-monitoring.py --realtime", "security auth --follow"),
+        (
+            "analyze-failed-logins.py --threshold=5 --timeframe=15min",
+            "security failed-logins --threshold 5 --within 15min",
+        ),
+        ("analyze-rate-limits.py --top-ips=10", "security rate-limits --top-ips 10"),
+        ("suppress-alerts.py --maintenance-mode --duration=2h", "silence add --maintenance --for 2h"),
+        (
+            "desktop-alert.py --message=down --urgent",
+            "alerts send --channel desktop --message down --severity critical",
+        ),
+        ("cleanup-monitoring-data.py --older-than=30days", "store prune --older-than 30days"),
+        ("generate-monitoring-report.py --monthly", "report monthly"),
+        ("compare-to-baseline.py --alert-on-deviation=20%", "baseline compare --alert-on-deviation 20%"),
+        ("health-check.py --quiet --config here.yaml", "check health --quiet --config here.yaml"),
+    ],
+)
+def test_options_are_translated(line: str, command: str) -> None:
+    """Both `--a=b` and `--a b`, with or without folder and ending."""
+    script, *arguments = line.split()
+    assert " ".join(translate(script, arguments)) == command
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("health-chek.py", "Did you mean health-check.py?"),
+        ("nothing-like-it", "forecourt runbook lists them"),
+        ("health-check.py --bogus", "--bogus is no option of it; it has --quiet"),
+        ("analyze-failed-logins.py --threshold", "--threshold needs a value"),
+    ],
+)
+def test_what_the_runbook_does_not_have_is_told(line: str, told: str) -> None:
+    """With what there is."""
+    script, *arguments = line.split()
+    with pytest.raises(RunbookError, match=told.replace("?", "\\?")):
+        translate(script, arguments)
+
+
+def test_the_table_is_shown() -> None:
+    """For people and as JSON."""
+    rows = json.loads(forecourt("runbook", "--json").stdout)
+    assert [row["script"] for row in rows] == [script.name for script in SCRIPTS]
+    assert "forecourt stats resources --trend" in forecourt("runbook").stdout
+
+
+def test_a_script_is_run_with_the_exit_code_of_its_command(week: Week) -> None:
+    """Here, or only printed."""
+    printed = forecourt("runbook", "run", "--print", "log-analyzer.py", "--errors", "--last-hour")
+    assert printed.stdout == "forecourt logs errors --last 1h\n"
+    arguments = ("analyze-failed-logins.py", "--threshold=5", "--timeframe=15min", "--from", "2026-11-16")
+    shown = forecourt("runbook", "run", *arguments, "--to", "2026-11-23", "--logs", str(week.logs))
+    assert (shown.exit_code, "203.0.113.7" in shown.stdout) == (0, True)
+    assert forecourt("runbook", "run", "log-analyzer.py", "--errors", "--logs", "nowhere").exit_code == 2
+    assert forecourt("runbook", "run", "nothing").exit_code == 2
+
+
+def test_the_old_paths_start_the_commands(tmp_path: Path, week: Week) -> None:
+    """As `python DIR/X.py …` and as shell scripts, from anywhere, with the exit codes of the commands."""
+    tools = tmp_path / "it's the tools"
+    done = forecourt("runbook", "install", str(tools))
+    assert (done.exit_code, done.stdout) == (0, f"{len(SCRIPTS)} files in {tools}\n")
+    assert {path.name for path in tools.iterdir()} == {script.name for script in SCRIPTS}
+    # A folder of the same name where it is started must not be taken for ours.
+    (tmp_path / "operations").mkdir()
+    (tmp_path / "operations" / "__init__.py").write_text("raise SystemExit(99)\n")
+    period = ["--from", "2026-11-16", "--to", "2026-11-23", "--logs", str(week.logs)]
+    shown = subprocess.run(
+        [sys.executable, str(tools / "analyze-failed-logins.py"), "--threshold=5", "--timeframe=15min", *period],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.returncode, "203.0.113.7" in shown.stdout, shown.stderr) == (0, True, "")
+    wrong = subprocess.run([sys.executable, str(tools / "health-check.py"), "--bogus"], cwd=tmp_path, check=False)
+    assert wrong.returncode == 2
+    if os.name != "nt":
+        shell = [shutil.which("sh") or "sh", str(tools / "log-maintenance.sh"), "--dry-run", "--logs", "nowhere"]
+        assert subprocess.run(shell, cwd=tmp_path, check=False).returncode == 2
+        assert os.access(tools / "log-maintenance.sh", os.X_OK)
+
+
+def test_files_of_others_are_not_overwritten(tmp_path: Path) -> None:
+    """Unless it is said; ours are, again and again."""
+    (tmp_path / "health-check.py").write_text("print('mine')\n")
+    refused = forecourt("runbook", "install", str(tmp_path))
+    assert refused.exit_code == 1
+    assert "health-check.py was not written by forecourt" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["health-check.py"]
+    assert forecourt("runbook", "install", str(tmp_path), "--force").exit_code == 0
+    assert forecourt("runbook", "install", str(tmp_path)).exit_code == 0
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_schedules_start_the_collector_or_the_checks(tmp_path: Path, system: str) -> None:
+    """By absolute paths, with the configuration that was named."""
+    config = tmp_path / "otel-config.yaml"
+    text = forecourt("runbook", "schedule", "--system", system, "--config", str(config)).stdout
+    assert sys.executable in text
+    assert str(config) in text
+    if system in {"cron", "windows-task"}:
+        assert "check all --quiet" in text
+        assert "maintain monthly" in text
+    if system != "windows-task":
+        assert "collector" in text
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_takes_its_unit(tmp_path: Path) -> None:
+    """As its own checker says."""
+    unit = tmp_path / "forecourt.service"
+    unit.write_text(forecourt("runbook", "schedule", "--system", "systemd").stdout)
+    checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
