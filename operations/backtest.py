@@ -25,6 +25,7 @@ class Backtest:
     def __init__(self, settings: ThresholdSettings, folder: Path, period: OpenPeriod, *, now_unix_nano: int) -> None:
         self._now = now_unix_nano
         self._judgement = Judgement(settings, derives=False)
+        self._mapped = bool(settings.events)
         self._folder = folder
         self._period = period
         self.records = 0
@@ -33,7 +34,7 @@ class Backtest:
         judgement, period = self._judgement, self._period
         projection = judgement.projection
         last = 0
-        needles = needles_of(judgement.rules)
+        needles = needles_of(judgement.rules, mapped=self._mapped)
         for stored in read(self._spans(needles), needles):
             received = stored.received_unix_nano
             if received < period.start_unix_nano:

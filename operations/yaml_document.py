@@ -56,7 +56,7 @@ def read_document(text: str, environment: Mapping[str, str] = os.environ) -> Doc
     """Read one YAML document; what is wrong is in its `problems`."""
     document = Document()
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = _composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -68,6 +68,13 @@ def read_document(text: str, environment: Mapping[str, str] = os.environ) -> Doc
     if node is not None:
         document.values = _Reading(document, environment).value(node, ())
     return document
+
+
+def _composed(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=_LOADER)
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=yaml.SafeLoader)  # which says more, and the same on every machine
 
 
 class _Reading:

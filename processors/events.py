@@ -28,11 +28,15 @@ class Event(NamedTuple):
     attributes: Attributes
 
     @property
+    def short_name(self) -> str:
+        """Without FossaWork's prefix: what any app may call it."""
+        return self.name.removeprefix(_PREFIX)
+
+    @property
     def stream(self) -> str:
-        short = self.name.removeprefix(_PREFIX)
-        if short.startswith(_SYSTEM):
+        if self.short_name.startswith(_SYSTEM):
             return "system"
-        return "security" if short.startswith(_SECURITY) else "business"
+        return "security" if self.short_name.startswith(_SECURITY) else "business"
 
     def fields(self) -> dict[str, Any]:
         """As a line of its stream."""

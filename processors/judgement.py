@@ -7,6 +7,7 @@ from typing import Any
 
 from processors.derived import OWN_SERVICE, DerivedLines
 from processors.evaluation import Evaluation, Transition
+from processors.event_mapping import EventMappings
 from processors.judging import Judging
 from processors.observation import Observation, Projection
 from processors.reading import Reading, projection_for
@@ -44,7 +45,8 @@ class Judgement:
         self.lines = DerivedLines()
         self._derives = derives
         self._sampler = Sampler(self._series.values(), self._rollups if derives else None, settings.lateness)
-        self._reading = Reading(self._sampler, self.lines if derives else None, settings.max_series)
+        lines = self.lines if derives else None
+        self._reading = Reading(self._sampler, lines, settings.max_series, EventMappings(settings.events))
         self._repeats = Repeats(gaps=not derives)
         self._told_skewed: dict[str, float] = {}
         self._tick = 0

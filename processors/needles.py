@@ -36,19 +36,21 @@ _BY_SOURCE: dict[Source, dict[str, tuple[bytes, ...] | None]] = {
 }
 
 
-def needles_of(rules: Iterable[Rule]) -> Needles:
-    """A stream that no rule looks at is left out."""
+def needles_of(rules: Iterable[Rule], *, mapped: bool = False) -> Needles:
+    """A stream that no rule looks at is left out; where events are mapped, any log line may be one."""
     found: dict[str, tuple[bytes, ...] | None] = {}
     for rule in rules:
-        for stream, needles in _of(rule).items():
+        for stream, needles in _of(rule, mapped=mapped).items():
             known = found.get(stream, ())
             found[stream] = None if needles is None or known is None else (*known, *needles)
     return {stream: None if needles is None else tuple(dict.fromkeys(needles)) for stream, needles in found.items()}
 
 
-def _of(rule: Rule) -> dict[str, tuple[bytes, ...] | None]:
+def _of(rule: Rule, *, mapped: bool) -> dict[str, tuple[bytes, ...] | None]:
     if rule.settings.metric is not None:
         return {"metrics": _names([rule.settings.metric])}
     if rule.indicator.source == "metric":
         return {"metrics": _names([HOST_METRICS[rule.source]])}
+    if mapped and rule.indicator.source == "event":
+        return {**_BY_SOURCE["event"], "logs": None}
     return _BY_SOURCE[rule.indicator.source]

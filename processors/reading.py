@@ -10,6 +10,7 @@ from processors.derived import OWN_SERVICE, DerivedLines
 from processors.errors import LOG_KEYS as ERROR_LOG_KEYS
 from processors.errors import SEVERITY_ERROR, Errors
 from processors.errors import SPAN_KEYS as ERROR_SPAN_KEYS
+from processors.event_mapping import EventMappings
 from processors.events import Event, event_of_log, event_of_span
 from processors.histogram import Histogram
 from processors.http_request import SPAN_KEYS as REQUEST_KEYS
@@ -61,7 +62,7 @@ _HOST_INDICATORS = {
 class Reading:
     """What it learns goes into the parts that it was given; without lines nothing is derived."""
 
-    def __init__(self, sampler: Sampler, lines: DerivedLines | None, max_series: int) -> None:
+    def __init__(self, sampler: Sampler, lines: DerivedLines | None, max_series: int, mappings: EventMappings) -> None:
         self._sampler = sampler
         self._lines = lines
         self.clocks = Clocks()
@@ -69,6 +70,7 @@ class Reading:
         self.probes = Probes()
         self.errors = Errors()
         self.measurements = Measurements(max_series)
+        self._mappings = mappings
         self._sampled: dict[str, int] = {}
         self._span_numbers = [name for name in sampler.wanted("span.") if name != "span.duration"]
         self._log_numbers = sampler.wanted("log.")
@@ -167,7 +169,7 @@ class Reading:
         late = self._sampler.is_late(time, log.received_unix_nano)
         if log.severity_number >= SEVERITY_ERROR and self._lines and (fields := self.errors.of_log(log)) is not None:
             self._lines.of(log, "errors", log.time_unix_nano, fields)
-        if (event := event_of_log(log)) is not None:
+        if (event := self._event_of(log)) is not None:
             self._event(log, event, time, late=late)
         if self._all_logs and not late:
             labels = {
@@ -182,11 +184,15 @@ class Reading:
             self._sampler.take("logs", labels, float(log.severity_number >= SEVERITY_ERROR), time, log.trace_id)
             self._numbers("log.", self._log_numbers, labels, time, log.trace_id)
 
+    def _event_of(self, log: LogObservation) -> Event | None:
+        event = event_of_log(log)
+        return self._mappings.event(log) if event is None and self._mappings else event
+
     def _imported(self, log: LogObservation) -> None:
         """Derived lines and rollups at its own time; no window, since nothing old may begin or end an alert."""
         if log.severity_number >= SEVERITY_ERROR and self._lines and (fields := self.errors.of_log(log)) is not None:
             self._lines.of(log, "errors", log.time_unix_nano, fields)
-        event = event_of_log(log)
+        event = self._event_of(log)
         if event is None:
             return
         if self._lines:
@@ -208,7 +214,7 @@ class Reading:
         self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, time, errors=failed)
         named = {"service.name": source.service, "event.name": event.name, "event.outcome": event.outcome}
         labels = {**source.resource, **event.attributes, **named}
-        for indicator in _EVENT_INDICATORS.get(event.name, ()):
+        for indicator in _EVENT_INDICATORS.get(event.short_name, ()):
             self._sampler.take(indicator, labels, float(failed), time, event.trace_id)  # late or not: outcomes are few
         if not late:
             self._sampler.take("events", labels, float(failed), time, event.trace_id)
@@ -282,10 +288,10 @@ class Reading:
 
 
 _EVENT_INDICATORS = {
-    "fossa.auth.login": ("auth.logins",),
-    "fossa.form_automation.job": ("form_automation.jobs",),
-    "fossa.work_order.sync": ("work_order.syncs",),
-    "fossa.job_queue.job": ("job_queue.jobs",),
+    "auth.login": ("auth.logins",),
+    "form_automation.job": ("form_automation.jobs",),
+    "work_order.sync": ("work_order.syncs",),
+    "job_queue.job": ("job_queue.jobs",),
 }
 
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, m
 
 from processors.conditions import ConditionText
 from processors.default_rules import DEFAULT_RULES
+from processors.event_mapping import EventMappingSettings
 from processors.indicators import known_indicator
 from processors.matchers import MatcherText
 from processors.quantities import format_duration, parse_duration
@@ -130,6 +131,7 @@ class ThresholdSettings(Settings):
     lateness: Seconds = 120.0
     max_keys: int = Field(1000, ge=1)
     max_series: int = Field(20_000, ge=1)
+    events: tuple[EventMappingSettings, ...] = ()
     rules: dict[str, RuleSettings] = Field(default_factory=lambda: _default_rules({}))
 
     @field_validator("rules", mode="before")

@@ -129,8 +129,8 @@ def probe(at: float, target: str, state: str = "up", kind: str = "http", days: f
 class Course:
     """`told` are the transitions so far, as `SECONDS STATUS SEVERITY`, for one rule."""
 
-    def __init__(self, rule: str, rules: dict[str, Any] | None = None) -> None:
-        self.settings = ThresholdSettings.model_validate({"rules": rules or {}})
+    def __init__(self, rule: str, rules: dict[str, Any] | None = None, **settings: Any) -> None:
+        self.settings = ThresholdSettings.model_validate({"rules": rules or {}, **settings})
         self.judgement = Judgement(self.settings)
         self.rule = rule
         self.told: list[str] = []
