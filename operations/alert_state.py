@@ -11,7 +11,8 @@ from typing import Any
 import click
 import psutil
 
-from operations.configuration import Configuration, ConfigurationError, load
+from operations.configuration import Configuration, load
+from operations.settings_file import ConfigurationError
 from storage import State, StateError
 from storage.names import OWN_FOLDER
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operations.configuration import Configuration
 from processors.rule_state import Band, RuleState
 from processors.rules import Rule, compile_rules
+from processors.settings import ThresholdSettings
 
 
 class Bands:
     """By indicator and statistic; what no rule judges is normal."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        rules, _ = compile_rules(configuration.processors.thresholds)
+    def __init__(self, settings: ThresholdSettings) -> None:
+        rules, _ = compile_rules(settings)
         self._rules = rules
 
     def rule(self, indicator: str, statistic: str) -> Rule | None:

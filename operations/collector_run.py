@@ -15,7 +15,8 @@ import click
 
 from collector.control import RefusedError
 from collector.service import Collector, Turn
-from operations.configuration import ConfigurationError, Source, load
+from operations.configuration import Source, load
+from operations.settings_file import ConfigurationError
 from storage import FolderInUseError, StateError, StoreFormatError
 
 _log = logging.getLogger("forecourt")

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import yaml
 
-from operations.configuration import FILE_NAME, ConfigurationError, load, packaged_default
+from operations.configuration import load
+from operations.settings_file import FILE_NAME, ConfigurationError, packaged_default
 
 
 @click.group()

@@ -1,27 +1,22 @@
-"""The configuration file: found, read, checked, and composed of what each package lets the operator set."""
+"""The whole configuration, composed of what each package lets the operator set."""
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel, ValidationError
 
 from alerting.consistency import problems as alerting_problems
 from alerting.settings import AlertingSettings
 from collector.consistency import problems
 from collector.settings import CollectorSettings
 from collector.store_settings import StoreSettings
-from operations.yaml_document import Document, Problem, Way, read_document
+from operations.settings_file import find_settings, packaged_default
+from operations.yaml_document import Way, read_document
 from processors.settings_model import Settings
 
-VARIABLE = "FORECOURT_CONFIG"
-FILE_NAME = "otel-config.yaml"
 _PATHS = (
     ("alerting", "templates"),
     ("alerting", "smtp", "password_file"),
@@ -33,10 +28,6 @@ _PATHS = (
         for name in ("cert_file", "key_file", "client_ca_file")
     ),
 )
-
-
-class ConfigurationError(Exception):
-    """The file can't be used; one line for each problem, with its place."""
 
 
 class ExporterSettings(Settings):
@@ -68,52 +59,20 @@ class Source:
         return list(inner) if isinstance(inner, Mapping) else []
 
 
-def packaged_default() -> str:
-    return (resources.files("operations") / FILE_NAME).read_text(encoding="utf-8")
-
-
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Source:
-    """From `path`, else where FORECOURT_CONFIG says, else ./otel-config.yaml, else the packaged default.
-
-    Relative paths in a file are relative to it. Raise ConfigurationError.
-    """
-    if path is None and environment.get(VARIABLE):
-        path = Path(environment[VARIABLE])
-    if path is None and Path(FILE_NAME).exists():
-        path = Path(FILE_NAME)
-    if path is None:
-        return _checked("the packaged default", packaged_default(), Path.cwd(), environment)
-    return _checked(str(path), _text(path), path.resolve().parent, environment)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: is not UTF-8 at byte {error.start}. Save it as UTF-8.") from error
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror or error}") from error
-
-
-def _checked(name: str, text: str, folder: Path, environment: Mapping[str, str]) -> Source:
-    document = read_document(text, environment)
-    if isinstance(document.values, dict) and set(document.values) == {"rules"}:
-        document.move_below("processors", "thresholds")
-    if not document.problems:
-        values = {} if document.values is None else document.values
-        _make_absolute(values, folder)
-        if isinstance(values, dict):
-            _complete(values, environment)
-        try:
-            configuration = _anchored(Configuration.model_validate(values), folder)
-        except ValidationError as error:
-            document.problems += _of_validation(error, document)
-        else:
-            document.problems += _of_consistency(configuration, document)
-            if not document.problems:
-                return Source(name, configuration, tuple(_warnings(configuration)), values)
-    lines = [f"{name}:{problem.line}:{problem.column}: {problem.text}" for problem in sorted(document.problems)]
-    raise ConfigurationError("\n".join(lines))
+    """As `find_settings` finds it; relative paths in a file are relative to it. Raise ConfigurationError."""
+    file = find_settings(path, environment)
+    document = file.document
+    if document.values is None:
+        document.values = {}
+    values = document.values
+    if not document.problems and isinstance(values, dict):
+        _make_absolute(values, file.folder)
+        _complete(values, environment)
+    configuration = file.checked(Configuration, _problems)
+    exporters = ExporterSettings(jsonl=file.anchored(configuration.exporters.jsonl))
+    configuration = configuration.model_copy(update={"exporters": exporters})
+    return Source(file.name, configuration, tuple(_warnings(configuration)), values)
 
 
 def _complete(values: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -145,52 +104,10 @@ def _make_absolute(values: Any, folder: Path) -> None:
             inner[last] = str(folder / Path(inner[last]).expanduser())
 
 
-def _anchored(configuration: Configuration, folder: Path) -> Configuration:
-    """With the store's folder and its archive beside the file, be they named there or the default."""
-    store = configuration.exporters.jsonl
-    retention = store.retention.model_copy(update={"archive": folder / store.retention.archive.expanduser()})
-    anchored = store.model_copy(update={"path": folder / store.path.expanduser(), "retention": retention})
-    return configuration.model_copy(update={"exporters": ExporterSettings(jsonl=anchored)})
-
-
-def _of_validation(error: ValidationError, document: Document) -> Iterator[Problem]:
-    for detail in error.errors():
-        way = tuple(str(part) for part in detail["loc"])
-        unknown = detail["type"] == "extra_forbidden"
-        line, column = document.place(way, of_key=unknown)
-        if unknown:
-            text = f"{'.'.join(way[:-1]) or 'top level'}: unknown key {way[-1]!r}{_meant(way)}"
-        else:
-            text = f"{'.'.join(way) or 'top level'}: {_in_words(detail)}"
-        yield Problem(line, column, text)
-
-
-def _in_words(detail: Any) -> str:
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] in {"model_type", "dict_type"}:
-        return "expected a mapping of keys to values"
-    if detail["type"] in {"value_error", "missing"} or isinstance(detail["input"], dict | list):
-        return message
-    return f"{detail['input']!r}: {message}"
-
-
-def _meant(way: Way) -> str:
-    """The key that was probably meant, of those that this place knows."""
-    model: type[BaseModel] = Configuration
-    for part in way[:-1]:
-        field = model.model_fields.get(part)
-        kinds = getattr(field.annotation, "__args__", (field.annotation,)) if field else ()
-        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
-    known = list(model.model_fields)
-    close = difflib.get_close_matches(way[-1], known, 1)
-    return f" (did you mean {close[0]!r}?)" if close else f", expected one of {', '.join(known)}"
-
-
-def _of_consistency(configuration: Configuration, document: Document) -> Iterator[Problem]:
-    of_alerting = [(("alerting", *way), text) for way, text in alerting_problems(configuration.alerting)]
-    for way, text in (*problems(configuration), *of_alerting):
-        line, column = document.place(way)
-        yield Problem(line, column, f"{'.'.join(way)}: {text}")
+def _problems(configuration: Configuration) -> Iterator[tuple[Way, str]]:
+    yield from problems(configuration)
+    for way, text in alerting_problems(configuration.alerting):
+        yield ("alerting", *way), text
 
 
 def _warnings(configuration: Configuration) -> Iterator[str]:

@@ -19,7 +19,8 @@ from packaging.requirements import Requirement
 
 from alerting.channels import channels
 from instrumentation.distribution import clashes
-from operations.configuration import Configuration, ConfigurationError, load
+from operations.configuration import Configuration, load
+from operations.settings_file import ConfigurationError
 from storage.lock import owner_pid
 from storage.names import OWN_FOLDER
 from storage.state import network_file_system

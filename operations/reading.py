@@ -20,8 +20,11 @@ from processors.quantities import parse_duration
 
 if TYPE_CHECKING:
     from analysis.engine import Engine
+    from collector.store_settings import StoreSettings
     from operations.bands import Bands
     from operations.configuration import Configuration, Source
+    from operations.question_settings import QuestionSettings
+    from processors.settings import ThresholdSettings
 
 _FOLLOW_SECONDS = 1.0
 ARCHIVE = "archive"
@@ -61,7 +64,8 @@ class Reading:
 
     @cached_property
     def source(self) -> Source:
-        from operations.configuration import ConfigurationError, load  # noqa: PLC0415  # a fifth of a second
+        from operations.configuration import load  # noqa: PLC0415  # half a second
+        from operations.settings_file import ConfigurationError  # noqa: PLC0415  # half a second
 
         try:
             return load(self.config)
@@ -72,16 +76,35 @@ class Reading:
     def bands(self) -> Bands:
         from operations.bands import Bands  # noqa: PLC0415  # with the configuration
 
-        return Bands(self.configuration)
+        return Bands(self.thresholds)
+
+    @cached_property
+    def _part(self) -> QuestionSettings:
+        from operations.question_settings import load_part  # noqa: PLC0415  # a tenth of a second
+        from operations.settings_file import ConfigurationError  # noqa: PLC0415  # as above
+
+        try:
+            return load_part(self.config)
+        except ConfigurationError as error:
+            raise click.ClickException(str(error)) from error
+
+    @property
+    def thresholds(self) -> ThresholdSettings:
+        return self._part.thresholds
+
+    @property
+    def store(self) -> StoreSettings:
+        return self._part.store
 
     @property
     def configuration(self) -> Configuration:
+        """The whole of it."""
         return self.source.configuration
 
     @property
     def chosen_folder(self) -> Path:
         """Be there one or not."""
-        return self._logs or self.configuration.exporters.jsonl.path
+        return self._logs or self.store.path
 
     @property
     def folder(self) -> Path:
@@ -106,13 +129,12 @@ class Reading:
         if self._logs is not None and self.config is None:  # nothing else is asked of a configuration: don't load one
             archive = folder.parent / ARCHIVE
         else:
-            archive = archive_of(folder, self.configuration)
+            archive = archive_of(folder, self.store)
         return Engine(folder, archive if archive.is_dir() else None, target=target)
 
 
-def archive_of(folder: Path, configuration: Configuration) -> Path:
+def archive_of(folder: Path, configured: StoreSettings) -> Path:
     """Where its old segments go: as it is configured, and beside a folder that the configuration does not name."""
-    configured = configuration.exporters.jsonl
     return configured.retention.archive if folder.resolve() == configured.path.resolve() else folder.parent / ARCHIVE
 
 

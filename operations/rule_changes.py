@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from operations.configuration import FILE_NAME, VARIABLE, ConfigurationError, Source, load
+from operations.configuration import Source, load
+from operations.settings_file import FILE_NAME, VARIABLE, ConfigurationError
 from operations.yaml_edit import Change, UneditableError, edited
 from processors.rule_state import Band
 from storage.sync import replace_file

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from operations.configuration import ConfigurationError, Source, load
+from operations.configuration import Source, load
 from operations.rule_changes import changed, enabling, file_in_use, tell
+from operations.settings_file import ConfigurationError
 from operations.tables import show_table
 from processors.settings import RuleSettings
 

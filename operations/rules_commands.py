@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.backtest import Backtest
-from operations.configuration import ConfigurationError, Source, load
+from operations.configuration import Source, load
 from operations.period import period_of, period_options
 from operations.prometheus_export import prometheus_rules
 from operations.published import Judged, published
+from operations.settings_file import ConfigurationError
 from processors.evaluation import Transition, format_key, format_value
 from processors.settings import RuleSettings, ThresholdSettings
 

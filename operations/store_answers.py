@@ -46,7 +46,7 @@ def _places(config: Path | None, logs: Path | None) -> tuple[Configuration, Path
     if not folder.is_dir():
         raise click.UsageError(f"{folder}: no such folder. Name the one with the records: --logs DIR")
     policy = configuration.exporters.jsonl.retention.policy()
-    return configuration, folder, _at(policy, archive_of(folder, configuration))
+    return configuration, folder, _at(policy, archive_of(folder, configuration.exporters.jsonl))
 
 
 def _at(policy: Policy, archive: Path) -> Policy:

@@ -147,7 +147,7 @@ def review(reading: Reading) -> Answer:
     checks = {"self": sidecar(reading), "collection": collection(reading), "overhead": overhead(reading)}
     rules = reviewed(reading)
     things = coverage(reading).content
-    stored = usage(reading.folder, archive_of(reading.folder, reading.configuration), time.time_ns())
+    stored = usage(reading.folder, archive_of(reading.folder, reading.store), time.time_ns())
     content = {
         **period_json(reading.period),
         "checks": {

@@ -57,7 +57,7 @@ def reviewed(reading: Reading) -> list[dict[str, Any]]:
     episodes = episodes_of(reading)
     judged = published(reading.chosen_folder)
     blind = {one["rule"] for one in judged.evaluations if one["band"] == "no data"}
-    rules = reading.configuration.processors.thresholds.rules
+    rules = reading.thresholds.rules
     by_rule: dict[str, list[Episode]] = {name: [] for name in rules}
     for episode in episodes:
         by_rule.setdefault(episode.rule, []).append(episode)

@@ -41,7 +41,7 @@ def security(reading: Reading) -> Checked:
 
 
 def rules_of(reading: Reading) -> list[Rule]:
-    rules, _ = compile_rules(reading.configuration.processors.thresholds)
+    rules, _ = compile_rules(reading.thresholds)
     return rules
 
 

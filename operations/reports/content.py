@@ -113,7 +113,7 @@ def _alerts(reading: Reading, period: Period) -> dict[str, Any]:
             state.close()
     rules = Counter(one.rule for one in found)
     waited = [(one.acknowledged_at - one.began_at) / 1e9 for one in found if one.acknowledged]
-    known = reading.configuration.processors.thresholds.rules
+    known = reading.thresholds.rules
     return {
         "episodes": len(found),
         "by_severity": {severity: sum(one.severity == severity for one in found) for severity in SEVERITIES},

@@ -19,7 +19,8 @@ from alerting.settings import (
     RouteSettings,
     WebhookSettings,
 )
-from operations.configuration import Configuration, ConfigurationError, load, packaged_default
+from operations.configuration import Configuration, load
+from operations.settings_file import ConfigurationError, packaged_default
 from processors.default_rules import DEFAULT_RULES
 from processors.settings import RuleSettings
 from tests.conftest import ROOT
