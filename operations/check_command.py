@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from analysis.period import Period
+from operations.busy import busy
 from operations.durations import DURATION
 from operations.lazy_group import LazyGroup
 from operations.reading import Reading, tell_unread
@@ -186,8 +187,9 @@ def _reading(given: dict[str, Any]) -> Reading:
 
 def _checked(reading: Reading, function: str, given: dict[str, Any]) -> Checked:
     module, _, name = function.partition(":")
-    found: Checked = getattr(importlib.import_module(f"operations.checks.{module}"), name)(reading, **given)
-    return found
+    check: Callable[..., Checked] = getattr(importlib.import_module(f"operations.checks.{module}"), name)
+    with busy("Checking"):
+        return check(reading, **given)
 
 
 def _tell(checked: dict[str, Checked], given: dict[str, Any], reading: Reading) -> NoReturn:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
+from operations.busy import busy
 from operations.lazy_group import LazyGroup
 
 _LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -112,7 +113,9 @@ def _well(step: _Step) -> bool:
 def _step(arguments: Sequence[str]) -> _Step:
     from operations.cli import main  # noqa: PLC0415  # it is what has loaded this
 
-    result = CliRunner().invoke(main, list(arguments), prog_name="forecourt")
+    command = " ".join(("forecourt", *arguments))
+    with busy(command):
+        result = CliRunner().invoke(main, list(arguments), prog_name="forecourt")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return _Step(" ".join(("forecourt", *arguments)), result.exit_code, result.output.rstrip())
+    return _Step(command, result.exit_code, result.output.rstrip())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analysis.period import Period
+from operations.busy import busy
 from operations.period import definite_period, period_options
 from processors.quantities import parse_duration
 
@@ -164,7 +165,8 @@ def answer(name: str, given: dict[str, Any]) -> None:
     from storage import StoreFormatError  # noqa: PLC0415  # as above
 
     try:
-        answered = ask(reading, **given)
+        with busy("Asking the records"):
+            answered = ask(reading, **given)
     except (QueryError, StoreFormatError) as error:
         raise click.ClickException(str(error)) from error
     show(answered, as_json=as_json)

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from processors.indicators import EVENT_PREFIX
 from processors.observation import OUTCOME, Attributes, LogObservation, SpanObservation
 
 OWN_DISTRIBUTION = "forecourt"
 """The `telemetry.distro.name` of apps that send their own events."""
 _SECURITY = ("auth.", "rate_limit.", "data.export")
 _SYSTEM = ("service.",)
-_PREFIX = "fossa."
 
 
 class Event(NamedTuple):
@@ -30,7 +30,7 @@ class Event(NamedTuple):
     @property
     def short_name(self) -> str:
         """Without FossaWork's prefix: what any app may call it."""
-        return self.name.removeprefix(_PREFIX)
+        return self.name.removeprefix(EVENT_PREFIX)
 
     @property
     def stream(self) -> str:

@@ -17,7 +17,7 @@ class Indicator:
     source: Source
     unit: Literal["s", "1", "days", "ratio"]
     event: str = ""
-    """Only events of this name."""
+    """Only events of this name, with FossaWork's prefix or without."""
     succeeds: bool = False
     """Its ratio is that of successes."""
 
@@ -27,10 +27,10 @@ INDICATORS = {
     "http.server.errors": Indicator("request", "ratio"),
     "http.server.4xx": Indicator("request", "ratio"),
     "http.server.5xx": Indicator("request", "ratio"),
-    "auth.logins": Indicator("event", "ratio", event="fossa.auth.login", succeeds=True),
-    "form_automation.jobs": Indicator("event", "ratio", event="fossa.form_automation.job", succeeds=True),
-    "work_order.syncs": Indicator("event", "ratio", event="fossa.work_order.sync", succeeds=True),
-    "job_queue.jobs": Indicator("event", "ratio", event="fossa.job_queue.job", succeeds=True),
+    "auth.logins": Indicator("event", "ratio", event="auth.login", succeeds=True),
+    "form_automation.jobs": Indicator("event", "ratio", event="form_automation.job", succeeds=True),
+    "work_order.syncs": Indicator("event", "ratio", event="work_order.sync", succeeds=True),
+    "job_queue.jobs": Indicator("event", "ratio", event="job_queue.job", succeeds=True),
     "events": Indicator("event", "ratio"),
     "db.query.response_time": Indicator("query", "s"),
     "db.query.errors": Indicator("query", "ratio"),
@@ -49,8 +49,16 @@ INDICATORS = {
 }
 """`spans` and `logs` fail where the status is ERROR, or the severity ERROR or above."""
 
+EVENT_PREFIX = "fossa."
+_BY_EVENT = {indicator.event: name for name, indicator in INDICATORS.items() if indicator.event}
+
 _PREFIXES: dict[str, Source] = {"span.": "span", "log.": "log"}
 """`span.NAME` and `log.NAME` are the numbers in that attribute."""
+
+
+def indicator_of_event(event: str) -> str:
+    """The name of the indicator that is about events of this name; empty where none is."""
+    return _BY_EVENT.get(event.removeprefix(EVENT_PREFIX), "")
 
 
 def known_indicator(name: str) -> Indicator:

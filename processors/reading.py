@@ -22,6 +22,7 @@ from processors.http_request import (
     performance_fields,
     read_request,
 )
+from processors.indicators import indicator_of_event
 from processors.matchers import parse_matchers
 from processors.measurements import HTTP_METRICS, METRICS, POINT_KEYS, Measured, Measurements
 from processors.observation import (
@@ -214,7 +215,7 @@ class Reading:
         self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, time, errors=failed)
         named = {"service.name": source.service, "event.name": event.name, "event.outcome": event.outcome}
         labels = {**source.resource, **event.attributes, **named}
-        for indicator in _EVENT_INDICATORS.get(event.short_name, ()):
+        if indicator := indicator_of_event(event.name):
             self._sampler.take(indicator, labels, float(failed), time, event.trace_id)  # late or not: outcomes are few
         if not late:
             self._sampler.take("events", labels, float(failed), time, event.trace_id)
@@ -285,14 +286,6 @@ class Reading:
         self._sampled = dict(content["sampled"])
         for name in ("clocks", "presence", "probes", "errors", "measurements"):
             getattr(self, name).restore(content[name])
-
-
-_EVENT_INDICATORS = {
-    "auth.login": ("auth.logins",),
-    "form_automation.job": ("form_automation.jobs",),
-    "work_order.sync": ("work_order.syncs",),
-    "job_queue.job": ("job_queue.jobs",),
-}
 
 
 _OUTCOMES = ("http.server.errors", "http.server.4xx", "http.server.5xx")

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from analysis.events import event_counts
-from analysis.period import DAY_NANO
 from analysis.queries import query_times
 from analysis.requests import response_times
 from operations.answers.rule_review import reviewed
@@ -20,7 +19,7 @@ from operations.checks.sidecar import collection, overhead, sidecar
 from operations.json_values import period_json
 from operations.reading import Answer, Reading, archive_of
 from operations.tables import period_text, show_table
-from processors.indicators import INDICATORS
+from processors.indicators import INDICATORS, indicator_of_event
 from processors.matchers import parse_matchers
 from processors.rules import Rule
 from storage.usage import usage
@@ -110,17 +109,18 @@ def _routes(reading: Reading, rules: list[Rule]) -> Iterator[Covered]:
 def _jobs(reading: Reading, rules: list[Rule]) -> Iterator[Covered]:
     seen = set()
     for one in event_counts(reading.engine, reading.period, "business"):
-        seen.add(one.event)
+        seen.add(indicator_of_event(one.event))
         yield Covered("job", one.event, telemetry=True, rules=_of_event(rules, one.event, one.service))
     for rule in rules:
-        event = INDICATORS[rule.settings.indicator].event if rule.settings.indicator in INDICATORS else ""
-        if event and event not in seen and not event.startswith("fossa.auth."):
+        indicator = rule.settings.indicator or ""
+        event = INDICATORS[indicator].event if indicator in INDICATORS else ""
+        if event and indicator not in seen and indicator != "auth.logins":  # they are no job
             yield Covered("job", event, telemetry=False, rules=(rule.name,))
 
 
 def _of_event(rules: list[Rule], event: str, service: str) -> tuple[str, ...]:
-    named = {name for name, indicator in INDICATORS.items() if indicator.event == event}
-    direct = tuple(rule.name for rule in rules if rule.settings.indicator in named)
+    indicator = indicator_of_event(event)
+    direct = tuple(rule.name for rule in rules if indicator and rule.settings.indicator == indicator)
     return direct + _about(rules, "events", {"event.name": event, "service.name": service})
 
 
@@ -157,7 +157,6 @@ def review(reading: Reading) -> Answer:
         "rules": rules,
         "uncovered": [one for one in things["things"] if one["missing"]],
         "stored_bytes": sum(one.bytes for one in stored),
-        "days_stored": reading.period.nanos / DAY_NANO,
     }
 
     def show() -> None:

@@ -13,7 +13,7 @@ from analysis.events import EventCount, Failures, Moment, event_counts, event_co
 from operations.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import band_text, moment, period_text, seconds_text, share_text, show_table
-from processors.indicators import INDICATORS
+from processors.indicators import indicator_of_event
 
 if TYPE_CHECKING:
     from operations.bands import Bands
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 WORK_ORDERS = ("job_queue", "work_order")
 AUTOMATION = ("form_automation",)
 SYNC = ("work_order.sync",)
-_INDICATORS = {indicator.event: name for name, indicator in INDICATORS.items() if indicator.event}
 _COUNTS = ("event", "service", "count", "success", "failed", "users", "last", "band")
 _TIMES = ("event", "service", "count", "p50", "p95", "max")
 
@@ -90,7 +89,7 @@ def _json(one: EventCount, bands: Bands) -> dict[str, Any]:
 
 
 def _band(one: EventCount, bands: Bands) -> str:
-    indicator = _INDICATORS.get(one.event)
+    indicator = indicator_of_event(one.event)
     return bands.band(indicator, "ratio", one.success_rate) if indicator else "normal"
 
 

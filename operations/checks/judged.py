@@ -15,7 +15,7 @@ from operations.checks.component import Checked, Component
 from operations.published import published
 from operations.reading import Reading
 from processors.histogram import Histogram
-from processors.indicators import INDICATORS
+from processors.indicators import EVENT_PREFIX, INDICATORS
 from processors.rules import Rule, compile_rules
 
 _PERFORMANCE = ("http.server.response_time", "db.query.response_time", "db.pool.utilization")
@@ -106,9 +106,9 @@ def _last_outcomes(reading: Reading, rules: list[Rule]) -> list[Component]:
     for rule in rules:
         event = INDICATORS[rule.settings.indicator or ""].event
         rows = reading.engine.sql(
-            "SELECT outcome FROM business WHERE event = ? AND outcome IN ('success', 'failure')"
+            "SELECT outcome FROM business WHERE event IN (?, ?) AND outcome IN ('success', 'failure')"
             " ORDER BY event_unix_nano DESC LIMIT ?",
-            (event, int(rule.settings.window)),
+            (event, EVENT_PREFIX + event, int(rule.settings.window)),
             Period(now - 7 * DAY_NANO, now),
         ).rows
         failures = sum(outcome == "failure" for (outcome,) in rows)
