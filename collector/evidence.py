@@ -97,12 +97,10 @@ class EvidenceFinder:
         plain = [path for name, path in segments(self._folder / stream) if not name.compressed]
         left = size
         for path in plain[:-3:-1]:
-            with path.open("rb") as file:
-                end = file.seek(0, 2)
-                file.seek(max(0, end - left))
-                if end > left:
-                    file.readline()
-                lines = file.readlines()
+            try:
+                lines = _last_lines(path, left)
+            except FileNotFoundError:  # retention has just moved it: too old to matter
+                return
             left -= sum(map(len, lines))
             for line in lines:
                 try:
@@ -111,6 +109,15 @@ class EvidenceFinder:
                     continue
             if left <= 0:
                 return
+
+
+def _last_lines(path: Path, size: int) -> list[bytes]:
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        file.seek(max(0, end - size))
+        if end > size:
+            file.readline()
+        return file.readlines()
 
 
 def _sample(record: Mapping[str, Any], count: int) -> Sample:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from processors.derived import STREAMS as DERIVED
 from processors.quantities import format_duration
 from processors.settings_model import Settings
 from processors.units import Bytes, Seconds
 from storage.retention import Ages, Policy
 
 _DAY = 86400.0
+_STREAMS = ("traces", "logs", "metrics", "health", *DERIVED)
 
 
 class AgeSettings(Settings):
@@ -33,6 +35,14 @@ class RetentionSettings(Settings):
     delete_after: Seconds = 90 * _DAY
     floor: Bytes = 2 * 2**30
     streams: dict[str, AgeSettings] = Field(default_factory=dict)
+
+    @field_validator("streams", mode="before")
+    @classmethod
+    def _known(cls, content: Any) -> Any:
+        for name in content if isinstance(content, dict) else ():
+            if name not in _STREAMS:
+                raise ValueError(f"{name!r} is no stream, expected one of {', '.join(_STREAMS)}")
+        return content
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -35,21 +35,30 @@ def changed(path: Path, changes: Iterable[Change]) -> tuple[str, str]:
         raise click.ClickException(f"{path}: {error}") from error
 
 
-def tell(path: Path, before: str, after: str, *, write: bool) -> None:
-    """The diff; with `write` the file is replaced, once what it would be has been checked."""
-    if before == after:
-        click.echo("nothing to change")
-        return
+def carried_out(path: Path, before: str, after: str, *, write: bool) -> str:
+    """The diff, empty where there is none; with `write` the file is replaced, once it has been checked.
+
+    Raise click.ClickException.
+    """
+    if write and before != after:
+        _check(path, after)
+        replace_file(path, after.encode())
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), str(path), f"{path} (proposed)"
     )
-    click.echo("".join(lines), nl=False)
-    if not write:
-        click.echo("nothing was written; --write does it", err=True)
+    return "".join(lines)
+
+
+def tell(path: Path, difference: str, *, written: bool) -> None:
+    """What became of it, for people."""
+    if not difference:
+        click.echo("nothing to change")
         return
-    _check(path, after)
-    replace_file(path, after.encode())
-    click.echo(f"written to {path}; a running sidecar takes it with: forecourt collector reload", err=True)
+    click.echo(difference, nl=False)
+    if written:
+        click.echo(f"written to {path}; a running sidecar takes it with: forecourt collector reload", err=True)
+    else:
+        click.echo("nothing was written; --write does it", err=True)
 
 
 def _check(path: Path, after: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from operations.configuration import Source, load
-from operations.rule_changes import changed, enabling, file_in_use, tell
+from operations.rule_changes import carried_out, changed, enabling, file_in_use, tell
 from operations.settings_file import ConfigurationError
 from operations.tables import show_table
 from processors.settings import RuleSettings
@@ -54,5 +54,4 @@ def change_group(group: str, config: Path | None, *, enabled: bool, write: bool)
         click.echo(f"all {len(known[group])} rules of {group} are {'on' if enabled else 'off'} already")
         return
     path = file_in_use(config)
-    before, after = changed(path, changes)
-    tell(path, before, after, write=write)
+    tell(path, carried_out(path, *changed(path, changes), write=write), written=write)

@@ -103,7 +103,7 @@ def summarize(segment: Path, stopped: Callable[[], bool]) -> SegmentSummary | No
     with gzip.open(segment, "rb") if segment.suffix == ".gz" else segment.open("rb") as file:
         for line in file:
             size += len(line)
-            time = _event_time(line)
+            time = event_time(line)
             if time is None:
                 corrupt += 1
                 continue
@@ -114,7 +114,7 @@ def summarize(segment: Path, stopped: Callable[[], bool]) -> SegmentSummary | No
     return SegmentSummary(records, size, corrupt, times.range())
 
 
-def _event_time(line: bytes) -> int | None:
+def event_time(line: bytes) -> int | None:
     """As in the table of fields: sent, else observed, else arrival; None for a line that is no record."""
     try:
         record = orjson.loads(line)

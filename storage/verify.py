@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.inventory import Piece, inventory
-from storage.manifest import Manifest
+from storage.manifest import Manifest, event_time
 from storage.names import OWN_FOLDER
-from storage.recovery import is_record
 
 
 @dataclass(slots=True)
@@ -72,7 +71,7 @@ def _read(path: Path) -> tuple[int, int, int, bool]:
         for line in file:
             if not line.endswith(b"\n"):
                 torn = True
-            elif is_record(line):
+            elif event_time(line) is not None:
                 records += 1
             else:
                 corrupt += 1

@@ -11,7 +11,7 @@ from analysis.tuning import Proposal, can_be_tuned, courses, propose
 from operations.checks.judged import rules_of
 from operations.json_values import period_json
 from operations.reading import Answer, Reading
-from operations.rule_changes import banding, changed, file_in_use, tell
+from operations.rule_changes import banding, carried_out, changed, file_in_use, tell
 from operations.tables import period_text, show_table
 from processors.evaluation import format_value
 from processors.rules import Rule
@@ -29,34 +29,32 @@ def tune(reading: Reading, names: tuple[str, ...], a_week: float, write: bool) -
     proposals = [
         propose(rule, courses(reading.engine, rule, period), period, a_week) for rule in wanted if can_be_tuned(rule)
     ]
+    better = [one for one in proposals if list(one.bands) != list(rules[one.rule].bands)]
+    path = file_in_use(reading.config)
+    changes = [
+        change for one in better for change in banding(reading.source, one.rule, rules[one.rule].bands, one.bands)
+    ]
+    difference = carried_out(path, *changed(path, changes), write=write) if changes else ""
     content = {
         **period_json(period),
         "a_week": a_week,
         "rules": [_json(one, rules[one.rule]) for one in proposals],
         "not_reckoned": untold,
+        "diff": difference,
+        "written": write and bool(difference),
     }
-    better = [one for one in proposals if list(one.bands) != list(rules[one.rule].bands)]
 
     def show() -> None:
         click.echo(period_text(period))
         columns = ("rule", "usual", "99 %", "99.9 %", "alerts", "with the proposal", "bounds", "proposed")
         show_table(columns, [_row(one, rules[one.rule]) for one in proposals], right=columns[1:6])
         click.echo(f"not to be reckoned from rollups: {', '.join(untold) or 'none'}")
-        if better:
-            _tell_changes(reading, better, rules, write=write)
+        if difference:
+            tell(path, difference, written=write)
         else:
             click.echo("no bound would have to change")
 
     return Answer(content, show)
-
-
-def _tell_changes(reading: Reading, better: Sequence[Proposal], rules: dict[str, Rule], *, write: bool) -> None:
-    path = file_in_use(reading.config)
-    changes = [
-        change for one in better for change in banding(reading.source, one.rule, rules[one.rule].bands, one.bands)
-    ]
-    before, after = changed(path, changes)
-    tell(path, before, after, write=write)
 
 
 def _json(one: Proposal, rule: Rule) -> dict[str, Any]:
