@@ -246,9 +246,13 @@ def _tell_done(done: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> None
             size = format_value(float(step["bytes"]), "By")
             click.echo(f"{step['act']:<8}  {step['segment']}  {size}  ({step['reason']})")
         counts = Counter(step["act"] for step in done["steps"])
-        told_steps = ", ".join(f"{act} {count}" for act, count in counts.items()) or "nothing to do"
-        freed = format_value(float(done["freed_bytes"]), "By")
-        click.echo(f"would {told_steps}" if dry_run and counts else f"{told_steps}; {freed} freed")
+        told_steps = ", ".join(f"{act} {count}" for act, count in counts.items())
+        if not counts:
+            click.echo("nothing to do")
+        elif dry_run:
+            click.echo(f"would {told_steps}")
+        else:
+            click.echo(f"{told_steps}; {format_value(float(done['freed_bytes']), 'By')} freed")
         for failure in done["failures"]:
             click.echo(f"failed: {failure}", err=True)
     sys.exit(1 if done["failures"] else 0)
