@@ -63,7 +63,17 @@ def opened(folder: Path, *, make: bool = False) -> Iterator[State]:
 def is_running(state: State) -> bool:
     """Whether a sidecar owns this folder now."""
     row = state.collector()
-    return row is not None and row.stopped_unix_nano is None and psutil.pid_exists(row.pid)
+    return row is not None and row.stopped_unix_nano is None and _lives(row.pid)
+
+
+def _lives(pid: int) -> bool:
+    """A zombie does not: it only waits for its parent to be told."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def wait_for(look: Callable[[], Any], seconds: float = _ANSWER_SECONDS) -> Any:

@@ -21,13 +21,14 @@ from storage.names import OWN_FOLDER
 
 _STOP_SECONDS = 20.0
 _NANO = 1_000_000_000
+_ENDED = {"ok": False, "error": "the sidecar ended before it answered; see its log, then ask again"}
 
 
 def ask(folder: Path, kind: str, arguments: dict[str, Any], seconds: float = 40.0) -> Any:
     """The answer of the sidecar that runs on this folder; raise click.ClickException when it refuses or is silent."""
     with opened(folder) as state:
         number = records.ask(state, kind, arguments, time.time_ns())
-        answer = wait_for(lambda: records.answered(state, number), seconds)
+        answer = wait_for(lambda: records.answered(state, number) or (None if is_running(state) else _ENDED), seconds)
     if answer is None:
         raise click.ClickException(f"the sidecar did not answer within {seconds:.0f} s; see its log")
     if not answer["ok"]:

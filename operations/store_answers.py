@@ -252,7 +252,8 @@ def _tell_done(done: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> None
         elif dry_run:
             click.echo(f"would {told_steps}")
         else:
-            click.echo(f"{told_steps}; {format_value(float(done['freed_bytes']), 'By')} freed")
+            freed = max(0.0, float(done["freed_bytes"]))  # what is compressed frees its room a minute later
+            click.echo(f"{told_steps}; {format_value(freed, 'By')} freed")
         for failure in done["failures"]:
             click.echo(f"failed: {failure}", err=True)
     sys.exit(1 if done["failures"] else 0)
