@@ -32,8 +32,8 @@ class SlowQuery:
     service: str
     system: str
     count: int = 0
-    total_ms: float = 0.0
-    max_ms: float = 0.0
+    total_seconds: float = 0.0
+    max_seconds: float = 0.0
     first_unix_nano: int = 0
     last_unix_nano: int = 0
     routes: Counter[str] = field(default_factory=Counter)
@@ -72,12 +72,12 @@ def slow_queries(engine: Engine, period: Period, threshold_ms: float) -> list[Sl
         name = (statement_of(text), service, system)
         query = found.setdefault(name, SlowQuery(*name, first_unix_nano=time, trace_id=trace_id))
         query.count += 1
-        query.total_ms += duration_ms
-        query.max_ms = max(query.max_ms, duration_ms)
+        query.total_seconds += duration_ms / 1000
+        query.max_seconds = max(query.max_seconds, duration_ms / 1000)
         query.first_unix_nano = min(query.first_unix_nano, time)
         query.last_unix_nano = max(query.last_unix_nano, time)
         query.routes[routes.get(trace_id, "")] += 1
-    return sorted(found.values(), key=lambda one: -one.total_ms)
+    return sorted(found.values(), key=lambda one: -one.total_seconds)
 
 
 def _slow(engine: Engine, period: Period, threshold_ms: float) -> Iterator[tuple[int, str, str, str, float, str]]:

@@ -37,6 +37,17 @@ def show(**given: Any) -> None:
 
 
 @logs.command()
+@click.argument("trace_id")
+@reading_options("24h")
+def trace(**given: Any) -> None:
+    """What one request did: its spans below each other, how long each took, its queries, errors and log lines.
+
+    Example: forecourt logs trace 4bf92f3577b34da6a3ce929d0e0e4736
+    """
+    answer("traces:tree", given)
+
+
+@logs.command()
 @reading_options("1h", follow=True)
 @_SERVICE
 @_LIMIT
@@ -96,3 +107,15 @@ def business(**given: Any) -> None:
     Example: forecourt logs business --summary
     """
     answer("events:business", given)
+
+
+@logs.command()
+@reading_options("24h", follow=True)
+@click.option("--event", multiple=True, help="Only this event, or those whose names begin with it.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many events.")
+def system(**given: Any) -> None:
+    """What services did: started, stopped, restarted, fell silent, hung; and what the sidecar did.
+
+    Example: forecourt logs system --last 7days
+    """
+    answer("events:system", given)

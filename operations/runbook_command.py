@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +60,24 @@ def run(context: click.Context, only_print: bool, script: str, arguments: tuple[
         return
     root = context.find_root().command
     root.main(command, prog_name="forecourt", standalone_mode=True)
+
+
+@runbook.command()
+@click.argument("rule")
+def alert(rule: str) -> None:
+    """What an alert of RULE means, and what to do about it.
+
+    Example: forecourt runbook alert host.disk
+    """
+    from operations.runbook_pages import page, rules_with_pages  # noqa: PLC0415  # only here
+
+    found = page(rule)
+    if found is None:
+        known = rules_with_pages()
+        close = difflib.get_close_matches(rule, known, 1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(known)}."
+        raise click.UsageError(f"the runbook has no page about {rule!r}. {hint}")
+    click.echo(found)
 
 
 @runbook.command("install")

@@ -232,3 +232,5 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "next_steps": ["renew the certificate"],
     },
 }
+for _name, _rule in DEFAULT_RULES.items():
+    _rule["next_steps"] = [*_rule["next_steps"], f"forecourt runbook alert {_name}"]  # each has a page of its own

@@ -32,6 +32,9 @@ def test_the_wheel_carries_what_users_need_and_nothing_else(tmp_path: Path) -> N
     assert {f"{package}/py.typed" for package in tops} <= set(names)
     assert {"alerting/templates/email.html.j2", "alerting/templates/title.txt.j2"} <= set(names)
     assert {"operations/otel-config.yaml", "operations/examples/quickstart/app.py"} <= set(names)
+    assert {"operations/docs/runbook.md", "operations/reports/report.html.j2"} <= set(names)
+    modules = {path.relative_to(ROOT).as_posix() for package in tops for path in (ROOT / package).rglob("*.py")}
+    assert modules <= set(names)
 
 
 SIDECAR = ("alerting", "analysis", "collector", "operations", "processors", "storage")

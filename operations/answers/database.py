@@ -55,8 +55,8 @@ def _slow_row(one: SlowQuery) -> Sequence[object]:
     named = [f"{route} ({count})" for route, count in one.routes.most_common(2) if route]
     return (
         f"{one.count:,}",
-        seconds_text(one.total_ms / 1000),
-        seconds_text(one.max_ms / 1000),
+        seconds_text(one.total_seconds),
+        seconds_text(one.max_seconds),
         plain(one.statement, 90),
         plain(", ".join(named), 60),
         moment(one.last_unix_nano),

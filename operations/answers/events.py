@@ -45,6 +45,11 @@ def business(reading: Reading, summary: bool, event: Sequence[str], limit: int) 
     return outcomes(reading, "business", event) if summary else last_ones(reading, "business", event, limit)
 
 
+def system(reading: Reading, event: Sequence[str], limit: int) -> Answer:
+    """The last events of services themselves."""
+    return last_ones(reading, "system", event, limit)
+
+
 def outcomes(
     reading: Reading,
     stream: str,
@@ -161,14 +166,15 @@ def following(stream: str, events: Sequence[str]) -> Following:
         wanted = [event.removeprefix("fossa.") for event in events]
         if wanted and not any(name == one or name.startswith(f"{one}.") for one in wanted):
             return None
-        fields = (record["time_unix_nano"], record["service"], record["event"], record["outcome"])
-        return line_of(Moment(*fields, record.get("seconds"), record["trace_id"], record["attributes"]))
+        told = (record["service"], record["event"], record.get("outcome", ""), record.get("seconds"))
+        return line_of(Moment(record["time_unix_nano"], *told, record.get("trace_id", ""), record["attributes"]))
 
     return Following((stream,), line)
 
 
 def line_of(one: Moment) -> str:
-    """`2026-11-23 10:30:00  failure  fossa.auth.login  client.address=192.0.2.7 …`."""
+    """`2026-11-23 10:30:00  app  failure  fossa.auth.login  client.address=192.0.2.7 …`."""
     told = " ".join(f"{name}={plain(value, 60)}" for name, value in one.attributes.items())
     took = f"  {seconds_text(one.seconds)}" if one.seconds is not None else ""
-    return f"{moment(one.time_unix_nano)}  {one.outcome or '-':<8}  {plain(one.event, 60)}{took}  {told}".rstrip()
+    head = f"{moment(one.time_unix_nano)}  {one.service}  {one.outcome or '-':<8}"
+    return f"{head}  {plain(one.event, 60)}{took}  {told}".rstrip()

@@ -9,7 +9,7 @@ from alerting.plain_text import plain
 from analysis.users import feature_use, sessions, user_activity
 from operations.json_values import as_json, period_json
 from operations.reading import Answer, Reading
-from operations.tables import moment, period_text, seconds_text, share_text, show_table
+from operations.tables import lasted, moment, period_text, share_text, show_table
 
 
 def users(reading: Reading, limit: int) -> Answer:
@@ -84,7 +84,7 @@ def session_lengths(reading: Reading) -> Answer:
             click.echo("no request names a user or a session")
             return
         click.echo(f"{found.sessions:,} sessions of {found.users:,} users")
-        click.echo(f"length   median {seconds_text(found.median_seconds)}, p95 {seconds_text(found.p95_seconds)}")
+        click.echo(f"length   median {lasted(found.median_seconds or 0)}, p95 {lasted(found.p95_seconds or 0)}")
         click.echo(f"requests {found.mean_requests:.1f} on average; {found.bounced:,} sessions had only one")
         click.echo(f"by hour  {sparkline(found.by_hour)}  (0 to 23 h UTC)")
 

@@ -55,7 +55,8 @@ processors: {thresholds: {rules: {
         "labels": {"severity": "critical", "level": "critical", "band": "2"},
         "annotations": {
             "summary": "{{ $value | humanizePercentage }} of requests fail",
-            "next_steps": "forecourt logs errors --last 1h; forecourt stats errors --last 1h",
+            "next_steps": "forecourt logs errors --last 1h; forecourt stats errors --last 1h; "
+            "forecourt runbook alert http.server.error_rate",
         },
     }
 
