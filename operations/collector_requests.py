@@ -16,8 +16,8 @@ from operations.alert_state import is_running, loaded, opened, wait_for
 from operations.json_values import rfc3339
 from operations.published import published
 from operations.tables import lasted, moment
-from storage import State
 from storage.names import OWN_FOLDER
+from storage.state import CollectorRow
 
 _STOP_SECONDS = 20.0
 _NANO = 1_000_000_000
@@ -75,28 +75,24 @@ def tell_status(config: Path | None, logs: Path | None, as_json: bool) -> None: 
 
 
 def _status(folder: Path) -> dict[str, Any]:
+    """Has every key whatever is known."""
     judged = published(folder)
-    content: dict[str, Any] = {"running": False, "folder": str(folder), "problem": judged.problem or None}
-    if not (folder / OWN_FOLDER / "state.db").is_file():
-        return content
-    with opened(folder) as state:
-        content["running"] = is_running(state)
-        content |= _row(state)
     firing = Counter(one["severity"] for one in judged.evaluations if one["status"] == "firing")
+    content = {"running": False, "folder": str(folder), "problem": judged.problem or None, **_told_of(None)}
+    if (folder / OWN_FOLDER / "state.db").is_file():
+        with opened(folder) as state:
+            content |= {"running": is_running(state), **_told_of(state.collector())}
     return {**content, "judged": len(judged.evaluations), "firing": dict(firing)}
 
 
-def _row(state: State) -> dict[str, Any]:
-    row = state.collector()
-    if row is None:
-        return {}
+def _told_of(row: CollectorRow | None) -> dict[str, Any]:
     return {
-        "pid": row.pid,
-        "version": row.version,
-        "started": rfc3339(row.started_unix_nano),
-        "stopped": None if row.stopped_unix_nano is None else rfc3339(row.stopped_unix_nano),
-        "endpoints": dict(row.endpoints),
-        "up_seconds": (time.time_ns() - row.started_unix_nano) / _NANO,
+        "pid": row and row.pid,
+        "version": row and row.version,
+        "started": row and rfc3339(row.started_unix_nano),
+        "stopped": row and row.stopped_unix_nano and rfc3339(row.stopped_unix_nano),
+        "endpoints": dict(row.endpoints) if row else {},
+        "up_seconds": row and (time.time_ns() - row.started_unix_nano) / _NANO,
     }
 
 

@@ -84,7 +84,9 @@ class Process:
         self._listen_to_signals()
         reloaded = False
         while True:
-            self._turn = Turn(ready=self._ready, reloaded=reloaded, taken=self._taken)
+            # Until a new configuration serves, a turn with the last one comes after it.
+            tried = self._next is not None
+            self._turn = Turn(ready=self._ready, reloaded=reloaded, taken=self._taken, reloads=tried)
             try:
                 await self._collector().run(self._turn)
             except _FAULTS as error:
@@ -107,6 +109,7 @@ class Process:
     def _ready(self) -> None:
         if self._next is not None:
             self._source, self._next = self._next, None
+            self._turn.reloads = False
         self._came_up.set()
 
     def _listen_to_signals(self) -> None:

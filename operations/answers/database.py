@@ -74,7 +74,7 @@ def times(reading: Reading, limit: int) -> Answer:
         **period_json(period),
         "queries": sum(one.queries for one in found),
         "statements": [_json(one, bands) for one in found[:limit]],
-        "pools": [as_json(one) for one in pools],
+        "pools": [as_json(one, band=bands.band("db.pool.utilization", "mean", one.mean)) for one in pools],
     }
 
     def show() -> None:

@@ -7,6 +7,9 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +21,7 @@ from alerting import records
 from operations.cli import main
 from storage import State
 from storage.names import OWN_FOLDER
+from storage.state import CollectorRow
 from tests.support.otlp import PROTOBUF, trace_request
 from tests.support.sidecar import Sidecar, unused_port
 
@@ -139,17 +143,27 @@ def _good(folder: Path) -> Path:
 
 
 def test_a_port_that_is_taken_at_a_reload_brings_the_last_configuration_back(tmp_path: Path) -> None:
-    """Said to whoever asked; the collector serves as before."""
+    """Said to whoever asked; the collector serves as before, and meanwhile nobody reads that it has stopped."""
     with fixed_port(tmp_path) as sidecar, Sidecar(tmp_path / "other") as other:
         good = sidecar.configuration.read_text()
         content = yaml.safe_load(good)
         content["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"] = other.endpoints["http"]
         sidecar.configuration.write_text(yaml.safe_dump(content))
-        refused = call(sidecar, "collector", "reload")
-        assert refused.exit_code == 1
+        state = State.open(sidecar.logs / OWN_FOLDER / "state.db")
+        with ThreadPoolExecutor() as pool, closing(state):
+            reload = pool.submit(call, sidecar, "collector", "reload")
+            stopped = {row.stopped_unix_nano for row in _until(reload, state.collector) if row}
+        refused = reload.result()
+        assert (refused.exit_code, stopped) == (1, {None})
         assert "The last configuration is in use again" in refused.stderr
         with Client(sidecar.endpoints["http"]) as client:
             client.wait_for(3)
+
+
+def _until(done: Future[Any], look: Callable[[], CollectorRow | None]) -> Iterator[CollectorRow | None]:
+    while not done.done():
+        yield look()
+        time.sleep(0.001)
 
 
 def test_status_and_stop(tmp_path: Path) -> None:
@@ -162,7 +176,7 @@ def test_status_and_stop(tmp_path: Path) -> None:
         assert (told["running"], told["pid"], told["endpoints"]) == (True, sidecar.process.pid, sidecar.endpoints)
         stopped = call(sidecar, "collector", "stop")
         assert (stopped.exit_code, stopped.stdout) == (0, "stopped\n")
-        assert sidecar.stop() == 0
+        assert sidecar.wait() == 0
         assert call(sidecar, "collector", "status").exit_code == 1
         assert call(sidecar, "collector", "stop").stdout == f"no sidecar runs on {sidecar.logs}\n"
         assert "Start one with: forecourt collector" in call(sidecar, "collector", "reload").stderr

@@ -66,14 +66,15 @@ class Sidecar:
     def kill(self) -> None:
         """End it as a crash would: no handler runs."""
         self.process.kill()
-        self._ended()
+        self.wait()
 
     def stop(self, seconds: float = 10.0) -> int:
         """Ask it to end as Ctrl-C does; its exit code."""
         self.process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
-        return self._ended(seconds)
+        return self.wait(seconds)
 
-    def _ended(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = 10.0) -> int:
+        """Until it has ended by itself; its exit code."""
         try:
             return self.process.wait(seconds)
         finally:

@@ -1,0 +1,171 @@
+"""What README and docs tell to type works, and what they say of rules, scripts and keys is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from analysis.schema import STREAMS
+from operations import reading, rules_commands, store_answers
+from operations.cli import main
+from operations.runbook import SCRIPTS
+from operations.runbook_pages import page, rules_with_pages
+from processors.default_rules import DEFAULT_RULES
+from storage import State
+from storage.names import OWN_FOLDER
+from tests.conftest import ROOT
+from tests.operations.test_reading_commands import iso
+from tests.support.json_shape import shape
+from tests.support.week import END, NANO, START, Week
+
+_HOURS = 4
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+_BLOCK = re.compile(r"^ *```(?:console|sh|bat)\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
+_LEFT = (
+    ("collector",),  # serves until Ctrl-C: tests/collector
+    ("run",),  # as above: tests/operations/test_run.py
+    ("demo",),  # as above: tests/operations/test_demo.py
+    ("logs", "import"),  # files of others: tests/operations/test_import.py
+    ("alerts", "ack"),  # these are about one alert: tests/operations/test_alerts.py
+    ("alerts", "why"),
+    ("alerts", "show"),
+    ("alerts", "test"),  # to somebody's real channels
+    ("alerts", "send"),
+)
+_SPEAKS_BY_CODE = {("check",): {0, 1, 2, 3}, ("store", "verify"): {0, 1}, ("collector", "status"): {0, 1}}
+_SPEAKS_BY_CODE |= {("maintain",): {0, 1}, ("collector", "reload"): {1}, ("runbook", "run"): {0, 1, 2, 3}}
+_PLACEHOLDER = re.compile(r"\b(?:FILE|DIR|NAME|ID|RULE|SCRIPT)\b|…|\.\.\.")
+
+
+def _commands() -> list[tuple[str, str]]:
+    """Each once, with the page that it stands on."""
+    found: dict[str, str] = {}
+    for path in PAGES:
+        for block in _BLOCK.finditer(path.read_text(encoding="utf-8").replace("\\\n", " ")):
+            for line in block["text"].splitlines():
+                command = line.strip().removeprefix("$ ").split("   #")[0].strip()
+                if command.startswith("forecourt "):
+                    found.setdefault(command, path.name)
+    return sorted((name, command) for command, name in found.items())
+
+
+COMMANDS = _commands()
+
+
+@pytest.fixture(scope="module")
+def place(week: Week, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as an operator has it: the configuration, and records of some hours, as the demo's and a backup too."""
+    folder = tmp_path_factory.mktemp("operator")
+    shutil.copy(ROOT / "otel-config.yaml", folder)
+    for stream in week.logs.iterdir():
+        (folder / "logs" / stream.name).mkdir(parents=True)
+        for path in sorted(stream.iterdir())[-_HOURS:]:
+            shutil.copy(path, folder / "logs" / stream.name)
+    State.open(folder / "logs" / OWN_FOLDER / "state.db").close()
+    for other in ("forecourt-demo", "backup"):
+        shutil.copytree(folder / "logs", folder / other / "logs")
+    return folder
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[command for _, command in COMMANDS])
+def test_each_command_of_the_documents_runs(
+    name: str, command: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In process, at the end of the recorded week; those that go on until Ctrl-C hear it when they would wait."""
+    words = shlex.split(command, comments=True)[1:]
+    if _is_left(words):
+        assert _known(words), f"{name}: {command}"
+        return
+    assert not _PLACEHOLDER.search(command), f"{name}: {command} can't be typed as it stands"
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(time, "time_ns", lambda: END * NANO)
+    monkeypatch.setattr(store_answers, "_GRACE_SECONDS", 0.0)
+    for module in (reading, rules_commands):
+        monkeypatch.setattr(module, "time", SimpleNamespace(**{**vars(time), "sleep": _ctrl_c}))
+    result = CliRunner().invoke(main, words)
+    codes = next((codes for start, codes in _SPEAKS_BY_CODE.items() if tuple(words[: len(start)]) == start), {0})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    assert result.exit_code in codes, f"{name}: {command}\n{result.output}"
+    assert "Usage:" not in result.stderr, result.stderr
+
+
+def _is_left(words: list[str]) -> bool:
+    asked = words[:2] in (["collector", "status"], ["collector", "reload"])
+    return not asked and any(tuple(words[: len(left)]) == left for left in _LEFT)
+
+
+def _ctrl_c(_seconds: float) -> None:
+    raise KeyboardInterrupt
+
+
+def _known(words: list[str]) -> bool:
+    """Whether there is such a command with these options."""
+    helped = CliRunner().invoke(main, [*_command_words(words), "--help"])
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    return helped.exit_code == 0 and (words[0] == "run" or all(option in helped.output for option in options))
+
+
+def _command_words(words: list[str]) -> list[str]:
+    return words[: 2 if words[0] in {"logs", "alerts"} or words[:2] == ["collector", "stop"] else 1]
+
+
+def test_there_are_commands_in_the_documents() -> None:
+    assert len(COMMANDS) > 80
+    assert {name for name, _ in COMMANDS} >= {"README.md", "runbook.md", "queries.md", "storage.md", "alerting.md"}
+
+
+@pytest.mark.parametrize("rule", sorted(DEFAULT_RULES))
+def test_each_default_alert_has_its_page_and_names_it(rule: str) -> None:
+    told = page(rule)
+    assert told is not None
+    assert len(told) > 100
+    assert DEFAULT_RULES[rule]["next_steps"][-1] == f"forecourt runbook alert {rule}"
+    assert CliRunner().invoke(main, ["runbook", "alert", rule]).stdout == f"{told}\n"
+
+
+def test_the_runbook_has_a_page_about_nothing_else() -> None:
+    assert sorted(rules_with_pages()) == sorted(DEFAULT_RULES)
+    wrong = CliRunner().invoke(main, ["runbook", "alert", "host.dsk"])
+    assert (wrong.exit_code, "Did you mean 'host.disk'?" in wrong.stderr) == (2, True)
+
+
+def test_the_runbook_lists_every_old_script_with_its_command() -> None:
+    told = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\S+\.(?:py|sh)) \| `(.+)` \|$", told, re.MULTILINE)
+    assert rows == [(one.name, shlex.join(("forecourt", *one.command))) for one in SCRIPTS]
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for path in PAGES:
+        for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert not target or (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+QUERIES = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+KEYS = re.findall(
+    r"^\| `((?:logs|stats|security|report|rules|check|store|collector) [^`]*)`[^|]*\| `(.+)` \|$", QUERIES, re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("command", "keys"), KEYS, ids=[command for command, _ in KEYS])
+def test_json_has_the_keys_that_are_documented(week: Week, command: str, keys: str) -> None:
+    words = command.split()
+    timed = words[0] in {"logs", "stats", "security", "report", "rules"}
+    period = ("--from", iso(START), "--to", iso(END)) if timed else ()
+    result = CliRunner().invoke(main, [*words, "--json", "--logs", str(week.logs), *period])
+    content: Any = orjson.loads(result.stdout)
+    assert (f"[{shape(content[0])}]" if isinstance(content, list) else shape(content)) == keys
+
+
+def test_the_columns_of_each_view_are_documented() -> None:
+    for name, columns in STREAMS.items():
+        assert f"| `{name}` | `{' '.join(columns)}` |" in QUERIES
