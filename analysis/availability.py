@@ -60,8 +60,8 @@ def _of_target(target: str, looks: Sequence[tuple[int, bool, str]], period: Peri
 
 def gaps(engine: Engine, period: Period) -> list[Period]:
     """Whole hours of the period in which nothing at all was recorded, adjoining ones as one."""
-    rows = engine.sql("SELECT DISTINCT time_unix_nano // ? FROM rollups", (HOUR_NANO,), period)
-    seen = {hour for (hour,) in rows}
+    rows = engine.sql("SELECT DISTINCT time_unix_nano - time_unix_nano % ? FROM rollups", (HOUR_NANO,), period)
+    seen = {begins // HOUR_NANO for (begins,) in rows}
     first, last = -(-period.start_unix_nano // HOUR_NANO), period.end_unix_nano // HOUR_NANO
     found: list[Period] = []
     for hour in range(first, last):

@@ -60,11 +60,13 @@ def normalised(message: str) -> str:
 def error_groups(engine: Engine, period: Period) -> list[ErrorGroup]:
     """The most frequent group first."""
     groups: dict[tuple[str, str, str], ErrorGroup] = {}
-    for kind, message, service, route, part, count, first, last, whole, source, trace_id in _counted(engine, period):
+    width = max(1, -(-period.nanos // TREND_PARTS))
+    rows = _counted(engine, period, width)
+    for kind, message, service, route, begins, count, first, last, whole, source, trace_id in rows:
         name = (kind or "error", normalised(message or ""), service)
         group = groups.setdefault(name, ErrorGroup(*name, first_unix_nano=first, trend=[0] * TREND_PARTS))
         group.count += count
-        group.trend[part] += count
+        group.trend[begins // width] += count
         group.routes[route or ""] += count
         group.first_unix_nano = min(group.first_unix_nano, first)
         if last >= group.last_unix_nano:
@@ -73,19 +75,20 @@ def error_groups(engine: Engine, period: Period) -> list[ErrorGroup]:
     return sorted(groups.values(), key=lambda one: (-one.count, one.error_type, one.message))
 
 
-def _counted(engine: Engine, period: Period) -> Rows:
-    width = max(1, -(-period.nanos // TREND_PARTS))
+def _counted(engine: Engine, period: Period, width: int) -> Rows:
+    """By part of the period, which is told by its beginning after that of the whole."""
+    since = f"(event_unix_nano - {period.start_unix_nano})"
     return engine.sql(
         f"""
         WITH numbered AS (
-            SELECT *, left(message, {_MESSAGE_LENGTH}) AS shown, (event_unix_nano - ?) // ? AS part
+            SELECT *, left(message, {_MESSAGE_LENGTH}) AS shown, {since} - {since} % {width} AS begins
             FROM errors
         )
-        SELECT error_type, shown, service, route, part, count(*), min(event_unix_nano), max(event_unix_nano),
+        SELECT error_type, shown, service, route, begins, count(*), min(event_unix_nano), max(event_unix_nano),
                max_by(message, event_unix_nano), max_by(source, event_unix_nano), max_by(trace_id, event_unix_nano)
         FROM numbered
-        GROUP BY error_type, shown, service, route, part
+        GROUP BY error_type, shown, service, route, begins
         """,  # noqa: S608  # our own numbers
-        (period.start_unix_nano, width),
+        (),
         period,
     )

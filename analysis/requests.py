@@ -129,7 +129,7 @@ def slow_requests(engine: Engine, period: Period, longer_than_seconds: float, li
     """The slowest first."""
     rows = engine.sql(
         """
-        SELECT event_unix_nano, service, method, route, status_code, response_time, trace_id, "user"
+        SELECT event_unix_nano, service, method, route, status_code, response_time, trace_id, performance.user
         FROM performance WHERE response_time > ? ORDER BY response_time DESC, trace_id LIMIT ?
         """,
         (longer_than_seconds, limit),

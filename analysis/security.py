@@ -91,12 +91,14 @@ def rate_limits(engine: Engine, period: Period) -> list[Limited]:
                    AS path, {USER} AS name, event_unix_nano
             FROM security WHERE {_LIMITED}
         ), paths AS (
-            SELECT address, path, count(*) AS hits FROM hits GROUP BY address, path
+            SELECT address, path, count(*) AS times FROM hits GROUP BY address, path
+        ), most AS (
+            SELECT address, max_by(path, times) AS path FROM paths GROUP BY address
         )
-        SELECT hits.address, count(*), count(DISTINCT hits.path),
-               (SELECT max_by(paths.path, paths.hits) FROM paths WHERE paths.address = hits.address),
-               count(DISTINCT name), min(event_unix_nano), max(event_unix_nano)
-        FROM hits GROUP BY hits.address ORDER BY count(*) DESC, hits.address
+        SELECT hits.address, count(*), count(DISTINCT hits.path), max(most.path), count(DISTINCT name),
+               min(event_unix_nano), max(event_unix_nano)
+        FROM hits JOIN most ON hits.address = most.address
+        GROUP BY hits.address ORDER BY count(*) DESC, hits.address
         """,  # noqa: S608  # our own expressions
         (),
         period,

@@ -57,9 +57,9 @@ def user_activity(engine: Engine, period: Period) -> list[UserActivity]:
     rows = engine.sql(
         f"""
         WITH acted AS (
-            SELECT "user" AS name, event_unix_nano AS time, 1 AS request, {_FAILED} AS failed, route,
+            SELECT performance.user AS name, event_unix_nano AS time, 1 AS request, {_FAILED} AS failed, route,
                    0 AS event, 0 AS login, 0 AS refused
-            FROM performance WHERE "user" IS NOT NULL
+            FROM performance WHERE performance.user IS NOT NULL
             UNION ALL
             SELECT {USER}, event_unix_nano, 0, false, NULL, 1, 0, 0 FROM business
             UNION ALL
@@ -82,8 +82,8 @@ def feature_use(engine: Engine, period: Period) -> list[FeatureUse]:
     """Routes and events, the most used first."""
     rows = engine.sql(
         f"""
-        SELECT method || ' ' || route, 'route', count(*), count(*) FILTER (WHERE {_FAILED}), count(DISTINCT "user"),
-               max(event_unix_nano)
+        SELECT method || ' ' || route, 'route', count(*), count(*) FILTER (WHERE {_FAILED}),
+               count(DISTINCT performance.user), max(event_unix_nano)
         FROM performance WHERE route <> '' GROUP BY method, route
         UNION ALL
         SELECT event, 'event', count(*), count(*) FILTER (WHERE outcome = 'failure'), count(DISTINCT {USER}),
@@ -100,8 +100,8 @@ def sessions(engine: Engine, period: Period) -> Sessions:
     """By the app's own session ids, else by user with half an hour of rest between two."""
     rows = engine.sql(
         """
-        SELECT coalesce("user", '') AS who, coalesce(session, '') AS session, event_unix_nano
-        FROM performance WHERE "user" IS NOT NULL OR session IS NOT NULL
+        SELECT coalesce(performance.user, '') AS who, coalesce(session, '') AS session, event_unix_nano
+        FROM performance WHERE performance.user IS NOT NULL OR session IS NOT NULL
         ORDER BY who, session, event_unix_nano
         """,
         (),
