@@ -32,6 +32,7 @@ bench:
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/telling.py
+	$(BIN)/python benchmarks/asking.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info

@@ -1,7 +1,7 @@
 """Many requests whose number and times are known: each hour of each route is as the hour before.
 
-Lines are those that the sidecar writes of HTTP requests, but written in seconds: a day of `traces` and `performance`,
-and the rollups of as many days as are wanted, which agree with it.
+Lines are those that the sidecar writes of HTTP requests, but written in seconds: `traces` and `performance`, and the
+rollups of as many days as are wanted, which agree with them.
 """
 
 from __future__ import annotations
@@ -45,10 +45,12 @@ class Volume:
         return sum(_failed(number) for number in range(self.hourly))
 
 
-def record_volume(folder: Path, end_unix_nano: int, *, daily: int, days: int, routes: int = 40) -> Volume:
-    """`end_unix_nano` is midnight. Requests of the last day are there themselves, of those before it only rollups."""
+def record_volume(
+    folder: Path, end_unix_nano: int, *, daily: int, days: int, routes: int = 40, raw_days: int = 1
+) -> Volume:
+    """`end_unix_nano` is midnight. Requests of the last `raw_days` are there themselves, of others only rollups."""
     volume = Volume(folder, end_unix_nano, daily // 24)
-    _Recorder(volume, routes).write(days)
+    _Recorder(volume, routes).write(days, raw_days)
     return volume
 
 
@@ -85,10 +87,10 @@ class _Recorder:
         for one in self._hour:
             volume.seconds.setdefault(one.route, []).append(one.seconds)
 
-    def write(self, days: int) -> None:
+    def write(self, days: int, raw_days: int) -> None:
         end = self._volume.end_unix_nano
         (self._volume.folder / OWN_FOLDER).mkdir(parents=True)
-        for start in range(end - DAY, end, HOUR):
+        for start in range(end - raw_days * DAY, end, HOUR):
             self._segment("traces", start, self._spans(start))
             self._segment("performance", start, self._performance(start))
         minutes = [self._rolled_up("1min", minute * MINUTE, MINUTE, 1) for minute in range(60)]
