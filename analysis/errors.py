@@ -76,13 +76,19 @@ def error_groups(engine: Engine, period: Period) -> list[ErrorGroup]:
 
 
 def _counted(engine: Engine, period: Period, width: int) -> Rows:
-    """By part of the period, which is told by its beginning after that of the whole."""
+    """By part of the period, which is told by its beginning after that of the whole.
+
+    A failed span without a message is no error of its own where its trace says what was raised.
+    """
     since = f"(event_unix_nano - {period.start_unix_nano})"
     return engine.sql(
         f"""
-        WITH numbered AS (
+        WITH told AS (
+            SELECT DISTINCT trace_id AS trace FROM errors WHERE message <> '' AND trace_id <> ''
+        ), numbered AS (
             SELECT *, left(message, {_MESSAGE_LENGTH}) AS shown, {since} - {since} % {width} AS begins
-            FROM errors
+            FROM errors LEFT JOIN told ON errors.trace_id = told.trace AND errors.message = ''
+            WHERE told.trace IS NULL
         )
         SELECT error_type, shown, service, route, begins, count(*), min(event_unix_nano), max(event_unix_nano),
                max_by(message, event_unix_nano), max_by(source, event_unix_nano), max_by(trace_id, event_unix_nano)

@@ -29,6 +29,8 @@ from operations.tables import (
 if TYPE_CHECKING:
     from operations.bands import Bands
 
+_NO_ROUTE = "(no route)"
+"""Of what was refused before the app looked for one, or does not exist."""
 _Name = tuple[str | None, str | None, str | None]
 
 
@@ -110,7 +112,7 @@ _COLUMNS = (
 
 def _row(judged: _Judged) -> Sequence[object]:
     one, before = judged.now, judged.before
-    name = Text("all requests", "bold") if one.service is None else plain(f"{one.method} {one.route}".strip(), 60)
+    name = Text("all requests", "bold") if one.service is None else plain(f"{one.method} {one.route or _NO_ROUTE}", 60)
     return (
         name,
         f"{one.requests:,}",
@@ -159,6 +161,6 @@ def slow(reading: Reading, threshold: float, limit: int) -> Answer:
 
 
 def _slow_row(one: SlowRequest) -> Sequence[object]:
-    route = plain(f"{one.method} {one.route}", 60)
+    route = plain(f"{one.method} {one.route or _NO_ROUTE}", 60)
     status = str(one.status_code or "none")
     return moment(one.time_unix_nano), seconds_text(one.seconds), status, route, plain(one.user or "", 30), one.trace_id
