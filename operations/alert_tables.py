@@ -149,7 +149,7 @@ def show_episodes(found: Sequence[Episode], now_unix_nano: int) -> None:
         for one in found
     ]
     columns = ("began (UTC)", "lasted", "severity", "id", "alert", "of", "told", "remarks")
-    show_table(columns, rows, right=("lasted", "told"))
+    show_table(columns, rows, right=("lasted", "told"), spare=("told", "remarks", "of"))
 
 
 def _seen_to(episode: Episode) -> str:
@@ -177,7 +177,7 @@ def show_patterns(found: Sequence[Pattern]) -> None:
         for one in found
     ]
     columns = ("id", "alert", "episodes", "usually", "in all", "told", "seen to", "by hour, 0 to 23 UTC", "advice")
-    show_table(columns, rows, right=("episodes", "usually", "in all", "told", "seen to"))
+    show_table(columns, rows, right=("episodes", "usually", "in all", "told", "seen to"), spare=columns[4:8])
 
 
 def show_storms(found: Sequence[Storm]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Any
 import click
 import orjson
 import yaml
-from rich.console import Console
-from rich.table import Table
 
+from alerting.plain_text import plain
 from operations.backtest import Backtest
 from operations.configuration import Source, load
 from operations.period import period_of, period_options
 from operations.prometheus_export import prometheus_rules
 from operations.published import Judged, published
 from operations.settings_file import ConfigurationError
+from operations.tables import band_text, console, show_table
 from processors.evaluation import Transition, format_key, format_value
 from processors.settings import RuleSettings, ThresholdSettings
 
@@ -28,9 +28,6 @@ _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The co
 _LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 _WATCH_SECONDS = 2.0
-_FILE_WIDTH = 160
-"""Columns where there is no terminal to say how many it has."""
-_COLOURS = {"normal": "green", "warning": "yellow", "critical": "bold red", "no data": "dim"}
 
 
 @click.command("list")
@@ -46,9 +43,7 @@ def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) ->
     source = _loaded(config)
     folder = logs or source.configuration.exporters.jsonl.path
     settings = source.configuration.processors.thresholds
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
+    screen = console()
     with suppress(KeyboardInterrupt):
         while True:
             judged = published(folder)
@@ -56,9 +51,9 @@ def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) ->
             if as_json:
                 click.echo(orjson.dumps({"problem": judged.problem or None, "rules": rows}, option=orjson.OPT_INDENT_2))
             else:
-                if watch and console.is_terminal:
-                    console.clear()
-                _show(console, rows, judged)
+                if watch and screen.is_terminal:
+                    screen.clear()
+                _show(rows, judged)
             if not watch:
                 return
             time.sleep(_WATCH_SECONDS)
@@ -92,23 +87,18 @@ def _empty(name: str) -> dict[str, Any]:
     }
 
 
-def _show(console: Console, rows: Iterable[dict[str, Any]], judged: Judged) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("rule", no_wrap=True)
-    table.add_column("of", overflow="fold")
-    table.add_column("value", justify="right")
-    table.add_column("band")
-    table.add_column("samples", justify="right")
-    table.add_column("alert")
-    for row in rows:
-        colour = _COLOURS[row["band"]]
-        value = format_value(row["value"], row["unit"]) if row["value"] is not None else ""
-        alert = f"{row['status']}, {row['severity']}" if row["severity"] else row["detail"]
-        band = f"[{colour}]{row['band']}[/]"
-        table.add_row(row["rule"], ", ".join(row["key"].values()), value, band, str(row["samples"] or ""), alert)
-    console.print(table)
+def _show(rows: Iterable[dict[str, Any]], judged: Judged) -> None:
+    columns = ("rule", "of", "value", "band", "samples", "alert")
+    show_table(columns, map(_row, rows), right=("value", "samples"), spare=("samples",))
     if judged.problem:
         click.echo(judged.problem, err=True)
+
+
+def _row(one: Mapping[str, Any]) -> Sequence[object]:
+    value = format_value(one["value"], one["unit"]) if one["value"] is not None else ""
+    alert = f"{one['status']}, {one['severity']}" if one["severity"] else one["detail"]
+    of = plain(", ".join(one["key"].values()), 80)
+    return one["rule"], of, value, band_text(one["band"], one["band"]), one["samples"] or "", alert
 
 
 @click.command()

@@ -34,7 +34,7 @@ def runbook(context: click.Context, as_json: bool) -> None:  # noqa: FBT001  # c
     from operations.tables import show_table  # noqa: PLC0415  # a tenth of a second
 
     rows_shown = [(one.name, one.usage, _command(one.command)) for one in SCRIPTS]
-    show_table(("script", "options", "command"), rows_shown)
+    show_table(("script", "options", "command"), rows_shown, spare=("options",))
 
 
 def _command(words: Sequence[str]) -> str:

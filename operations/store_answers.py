@@ -97,7 +97,7 @@ def tell_usage(*, config: Path | None, logs: Path | None, as_json: bool) -> None
         )
         for one in found
     ]
-    show_table(columns, rows, right=columns[1:7])
+    show_table(columns, rows, right=columns[1:7], spare=("oldest", "segments", "archived", "newest"))
     whole = format_value(float(sum(one.bytes for one in found)), "By")
     click.echo(f"{whole} in all, {format_value(float(growing), 'By')} in the last 24 h; {_room(free, growing)}")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +19,14 @@ _BAND_ORDER = ("no data", "normal", "warning", "critical")
 SEVERITY_COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _FILE_WIDTH = 200
 """Columns where there is no terminal to say how many it has."""
+_FOLDED_WIDTH = 20
+"""What a folded text should get; a shorter one is never folded."""
+_NARROWEST = 8
+"""Before numbers are folded, texts are folded to this."""
+_FOLDING = re.compile(r"/|[!-~] \S")
+"""Paths and texts; neither trace ids nor sparklines."""
+_GAP = 2
+"""Between two columns."""
 _NANO = 1_000_000_000
 
 
@@ -27,14 +37,58 @@ def console() -> Console:
     return made
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Cells are texts as they are: nothing in them is markup."""
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = (), spare: Sequence[str] = ()
+) -> None:
+    """Cells are texts as they are: nothing in them is markup.
+
+    On a narrow terminal `spare` columns are left out, the first of them first; then long texts fold, never numbers.
+    """
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    out = console()
+    drawn = [_drawn(name, [row[index] for row in cells]) for index, name in enumerate(columns)]
+    left_out = _left_out(drawn, spare, out.width)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    console().print(table)
+    kept = [index for index, one in enumerate(drawn) if one.name not in left_out]
+    fits = _width([drawn[index] for index in kept], _NARROWEST) <= out.width
+    for one in (drawn[index] for index in kept):
+        justify: JustifyMethod = "right" if one.name in right else "left"
+        table.add_column(one.name, justify=justify, overflow="fold", no_wrap=fits and not one.folds)
+    for row in cells:
+        table.add_row(*(row[index] for index in kept))
+    out.print(table)
+    if left_out:
+        out.print(Text(f"no room for {', '.join(left_out)}: widen the terminal, or ask with --json", "dim"))
+
+
+class _Drawn(NamedTuple):
+    """A column and its width without folding."""
+
+    name: str
+    width: int
+    folds: bool
+
+
+def _width(drawn: Sequence[_Drawn], folded: int) -> int:
+    """Of a table in which texts are folded to so many columns."""
+    return sum(min(one.width, folded) if one.folds else one.width for one in drawn) + _GAP * (len(drawn) - 1)
+
+
+def _drawn(name: str, cells: Sequence[Text]) -> _Drawn:
+    """Long words such as trace ids are copied: only texts and paths fold."""
+    width = max([cell.cell_len for cell in cells], default=0)
+    folds = width > _FOLDED_WIDTH and any(_FOLDING.search(cell.plain) for cell in cells)
+    return _Drawn(name, max(width, len(name)), folds)
+
+
+def _left_out(drawn: Sequence[_Drawn], spare: Sequence[str], width: int) -> list[str]:
+    """As few of the spare ones as possible."""
+    left: list[str] = []
+    for name in spare:
+        if _width([one for one in drawn if one.name not in left], _FOLDED_WIDTH) <= width:
+            break
+        left.append(name)
+    return left
 
 
 def severity_text(severity: str) -> Text:

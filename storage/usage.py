@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.inventory import Piece, inventory
-from storage.manifest import Manifest
+from storage.manifest import DAMAGED, Manifest
 from storage.names import OWN_FOLDER
 
 _DAY_NANO = 86_400_000_000_000
+_CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
 class Usage:
-    """Of a stream, in bytes as they lie there; `records` only of segments that the manifest knows."""
+    """Of a stream, in bytes as they lie there; `records` are lines where the manifest does not know a segment."""
 
     stream: str
     segments: int = 0
@@ -45,11 +47,21 @@ class Usage:
         self.newest_hour = max(self.newest_hour, piece.name.hour)
 
 
+def _lines(piece: Piece) -> int:
+    """None of what retention has moved meanwhile, or can't be read: verify says so."""
+    try:
+        with gzip.open(piece.path) if piece.name.compressed else piece.path.open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
+    except DAMAGED:
+        return 0
+
+
 def usage(folder: Path, archive: Path | None, now_unix_nano: int) -> list[Usage]:
     """The largest stream first; raise StoreFormatError, or OSError."""
     manifest = Manifest.load(folder / OWN_FOLDER / "manifest.json")
     found: dict[str, Usage] = {}
     for piece in inventory(folder, archive):
         known = manifest.get(piece.path)
-        found.setdefault(piece.stream, Usage(piece.stream)).add(piece, known.records if known else 0, now_unix_nano)
+        records = known.records if known else _lines(piece)
+        found.setdefault(piece.stream, Usage(piece.stream)).add(piece, records, now_unix_nano)
     return sorted(found.values(), key=lambda one: (-one.bytes, one.stream))

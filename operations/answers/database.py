@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from operations.bands import Bands
 
 
+_SPARE = ("system", "mean", "p50", "errors", "max")
+"""Left out first on a narrow terminal."""
+
+
 def slow(reading: Reading, threshold: float, limit: int) -> Answer:
     """Statements without their values, those that took most time first."""
     period = reading.period
@@ -36,7 +40,9 @@ def slow(reading: Reading, threshold: float, limit: int) -> Answer:
         click.echo(f"{count:,} queries took {seconds_text(threshold)} or longer")
         if found:
             columns = ("count", "total", "max", "statement", "routes", "last", "trace of the slowest")
-            show_table(columns, map(_slow_row, found[:limit]), right=("count", "total", "max"))
+            show_table(
+                columns, map(_slow_row, found[:limit]), right=("count", "total", "max"), spare=("last", "max", "total")
+            )
 
     def line(record: Mapping[str, Any]) -> str | None:
         attributes = record["attributes"]
@@ -83,7 +89,7 @@ def times(reading: Reading, limit: int) -> Answer:
             click.echo("no queries")
         else:
             columns = ("statement", "system", "queries", "errors", "mean", "p50", "p95", "p99", "max", "total", "band")
-            show_table(columns, [_row(one, bands) for one in found[:limit]], right=columns[2:-1])
+            show_table(columns, [_row(one, bands) for one in found[:limit]], right=columns[2:-1], spare=_SPARE)
         for pool in pools:
             told = f"mean {share_text(pool.mean)}, at most {share_text(pool.max)}"
             click.echo(f"pool {plain(pool.of)}: {told} in use  {sparkline(pool.course)}")

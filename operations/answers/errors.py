@@ -31,7 +31,7 @@ def groups(reading: Reading, service: str | None, limit: int) -> Answer:
             click.echo("no errors")
             return
         click.echo(f"{count:,} errors in {len(found)} groups")
-        show_table(_COLUMNS, map(_row, shown), right=("count",))
+        show_table(_COLUMNS, map(_row, shown), right=("count",), spare=("first", "routes", "last", "trend"))
         if len(found) > limit:
             click.echo(f"… and {len(found) - limit} more groups; see them with --limit {len(found)}")
 

@@ -78,7 +78,12 @@ def outcomes(
             click.echo("no events" + (f" of {', '.join(events)}" if events else ""))
             return
         if not only_failures and not only_times:
-            show_table(_COUNTS, [_count_row(one, bands) for one in counts], right=_COUNTS[2:-2])
+            show_table(
+                _COUNTS,
+                [_count_row(one, bands) for one in counts],
+                right=_COUNTS[2:-2],
+                spare=("users", "last", "service"),
+            )
             good, bad = zip(*course, strict=True)
             click.echo(f"succeeded {sparkline(good)}  failed {sparkline(bad)}")
         if not only_counts and not only_failures:
@@ -119,7 +124,7 @@ def _show_times(counts: Sequence[EventCount]) -> None:
     ]
     if rows:
         click.echo("\nhow long they took")
-        show_table(_TIMES, rows, right=_TIMES[2:])
+        show_table(_TIMES, rows, right=_TIMES[2:], spare=("service",))
 
 
 def _show_failures(reasons: Sequence[Failures]) -> None:
@@ -139,7 +144,7 @@ def _show_failures(reasons: Sequence[Failures]) -> None:
         )
         for one in reasons
     ]
-    show_table(columns, rows, right=("count",))
+    show_table(columns, rows, right=("count",), spare=("last", "for example"))
 
 
 def last_ones(reading: Reading, stream: str, events: Sequence[str], limit: int) -> Answer:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from operations.bands import Bands
 
 _COLUMNS = ("what", "of", "now", "mean", "p95", "max", "course", "band")
+_UNNAMED = "(no host.name)"
+"""What an app tells of its machine may lack its name."""
+_SPARE = ("mean", "max", "course")
+"""Left out first on a narrow terminal."""
 _LEAK_PER_HOUR = 2**20
 """A process that grows by a MiB an hour is said to grow."""
 
@@ -38,11 +42,13 @@ def resources(reading: Reading, trend: bool) -> Answer:  # noqa: FBT001  # from 
     def show() -> None:
         click.echo(period_text(period))
         if not found:
-            click.echo("no measurements: is hostmetrics among the receivers of the metrics pipeline?")
+            click.echo(
+                "no measurements yet; they need hostmetrics among the receivers of the metrics pipeline, and a minute"
+            )
             return
-        show_table(_COLUMNS, [_row(one, _band(bands, one)) for one in found], right=_COLUMNS[2:6])
+        show_table(_COLUMNS, [_row(one, _band(bands, one)) for one in found], right=_COLUMNS[2:6], spare=_SPARE)
         for one in going:
-            click.echo(f"{one.indicator} {plain(one.of)}: {_going(one)}")
+            click.echo(f"{one.indicator} {plain(one.of) or _UNNAMED}: {_going(one)}")
 
     return Answer(content, show)
 
@@ -54,7 +60,7 @@ def _band(bands: Bands, one: Utilization) -> str:
 def _row(one: Utilization, band: str) -> Sequence[object]:
     return (
         one.indicator,
-        plain(one.of, 50),
+        plain(one.of, 50) or _UNNAMED,
         band_text(share_text(one.last), band),
         share_text(one.mean),
         share_text(one.p95),
@@ -67,7 +73,7 @@ def _row(one: Utilization, band: str) -> Sequence[object]:
 def _going(one: Trend) -> str:
     now = share_text(one.now)
     if one.points < 6:  # noqa: PLR2004  # as in its docstring
-        return f"{now}; {one.points} hours of measurements tell no trend yet"
+        return f"{now}; measurements of so few hours ({one.points}) tell no trend yet"
     slope = f"{one.per_day * 100:+.2f} points a day"
     if one.full_in_days is None:
         return f"{now}, {slope}"
@@ -89,10 +95,12 @@ def memory(reading: Reading) -> Answer:
     def show() -> None:
         click.echo(period_text(period))
         if host:
-            show_table(_COLUMNS, [_row(one, _band(bands, one)) for one in host], right=_COLUMNS[2:6])
+            show_table(_COLUMNS, [_row(one, _band(bands, one)) for one in host], right=_COLUMNS[2:6], spare=_SPARE)
         if processes:
             columns = ("process", "now", "at first", "most", "slope", "course")
-            show_table(columns, [_process_row(one) for one in processes], right=columns[1:5])
+            show_table(
+                columns, [_process_row(one) for one in processes], right=columns[1:5], spare=("at first", "course")
+            )
         if not host and not processes:
             click.echo(f"no measurements of memory in {lasted(period.seconds)}")
 

@@ -63,8 +63,10 @@ def times(reading: Reading, service: str | None, route: str | None, minimum: int
         if not found[0].now.requests:
             click.echo("no requests")
             return
-        show_table(_COLUMNS, map(_row, found), right=_COLUMNS[1:-1])
-        click.echo(f"day before: {period_text(earlier)}")
+        show_table(
+            _COLUMNS, map(_row, found), right=_COLUMNS[1:-1], spare=("Δ requests", "p50", "max", "Δ p95", "mean")
+        )
+        click.echo(f"Δ against {period_text(earlier)}")
 
     return Answer(content, show)
 
@@ -104,8 +106,8 @@ _COLUMNS = (
     "p95",
     "p99",
     "max",
-    "requests vs before",
-    "p95 vs before",
+    "Δ requests",
+    "Δ p95",
     "band",
 )
 
@@ -148,7 +150,7 @@ def slow(reading: Reading, threshold: float, limit: int) -> Answer:
         click.echo(f"{len(found)}{more} of {whole.requests:,} requests took longer than {seconds_text(threshold)}")
         if found:
             columns = ("time", "took", "status", "route", "user", "trace")
-            show_table(columns, map(_slow_row, found), right=("took", "status"))
+            show_table(columns, map(_slow_row, found), right=("took", "status"), spare=("user", "status"))
 
     def line(record: Mapping[str, Any]) -> str | None:
         if record["response_time"] <= threshold:

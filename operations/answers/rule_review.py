@@ -47,7 +47,7 @@ def review(reading: Reading) -> Answer:
             )
             for one in found
         ]
-        show_table(columns, rows, right=columns[1:7])
+        show_table(columns, rows, right=columns[1:7], spare=("short", "median", "told", "acknowledged"))
 
     return Answer(content, show)
 

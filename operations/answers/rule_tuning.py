@@ -47,7 +47,7 @@ def tune(reading: Reading, names: tuple[str, ...], a_week: float, write: bool) -
     def show() -> None:
         click.echo(period_text(period))
         columns = ("rule", "usual", "99 %", "99.9 %", "alerts", "with the proposal", "bounds", "proposed")
-        show_table(columns, [_row(one, rules[one.rule]) for one in proposals], right=columns[1:6])
+        show_table(columns, [_row(one, rules[one.rule]) for one in proposals], right=columns[1:6], spare=columns[1:4])
         click.echo(f"not to be reckoned from rollups: {', '.join(untold) or 'none'}")
         if difference:
             tell(path, difference, written=write)

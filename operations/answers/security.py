@@ -39,7 +39,7 @@ def auth(reading: Reading, limit: int) -> Answer:
         click.echo(f"{successes:,} logins succeeded, {failures:,} failed")
         for title, others, found in (("address", "users", addresses), ("user", "addresses", users)):
             columns = (title, "failed", "succeeded", others, "first", "last")
-            show_table(columns, [_login_row(one) for one in found[:limit]], right=columns[1:4])
+            show_table(columns, [_login_row(one) for one in found[:limit]], right=columns[1:4], spare=("first",))
 
     return Answer(content, show, following=following("security", ("auth",)))
 
@@ -71,7 +71,7 @@ def failed(reading: Reading, threshold: int, within: float) -> Answer:
             click.echo(f"nobody failed {threshold} times within {within / 60:g} min")
             return
         columns = ("kind", "who", "failures", "episodes", "first", "last")
-        show_table(columns, map(_offender_row, found), right=("failures", "episodes"))
+        show_table(columns, map(_offender_row, found), right=("failures", "episodes"), spare=("first",))
 
     return Answer(content, show)
 
@@ -100,7 +100,9 @@ def limits(reading: Reading, top_ips: int) -> Answer:
             return
         click.echo(f"{hits:,} refusals of {len(found):,} addresses")
         columns = ("address", "refused", "paths", "mostly", "users", "first", "last")
-        show_table(columns, map(_limited_row, found[:top_ips]), right=("refused", "paths", "users"))
+        show_table(
+            columns, map(_limited_row, found[:top_ips]), right=("refused", "paths", "users"), spare=("users", "first")
+        )
 
     return Answer(content, show, following=following("security", ("rate_limit",)))
 
@@ -129,7 +131,7 @@ def _suspicious(reading: Reading) -> Answer:
             click.echo("nothing suspicious")
             return
         columns = ("what", "who", "count", "detail", "first", "last")
-        show_table(columns, map(_suspicion_row, found), right=("count",))
+        show_table(columns, map(_suspicion_row, found), right=("count",), spare=("first",))
 
     return Answer(content, show, following=following("security", ()))
 

@@ -37,7 +37,7 @@ def users(reading: Reading, limit: int) -> Answer:
                 )
                 for one in found[:limit]
             ]
-            show_table(columns, rows, right=columns[1:7])
+            show_table(columns, rows, right=columns[1:7], spare=("first", "routes", "events"))
 
     return Answer(content, show)
 
@@ -67,7 +67,7 @@ def features(reading: Reading, limit: int) -> Answer:
             )
             for one in found[:limit]
         ]
-        show_table(columns, rows, right=columns[2:6])
+        show_table(columns, rows, right=columns[2:6], spare=("last",))
 
     return Answer(content, show)
 
