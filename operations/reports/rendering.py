@@ -52,5 +52,14 @@ def bars(values: Sequence[float | None], bad: Sequence[bool] | None = None) -> l
             continue
         tall = max(1.0, value / high * _HEIGHT) if value else 0.0
         marked = bool(bad and bad[index])
-        found.append({"x": index * step, "y": _HEIGHT - tall, "width": step * 0.85, "height": tall, "bad": marked})
+        found.append(
+            {
+                "index": index,
+                "x": index * step,
+                "y": _HEIGHT - tall,
+                "width": step * 0.85,
+                "height": tall,
+                "bad": marked,
+            }
+        )
     return found
