@@ -13,6 +13,11 @@ import click
 from analysis.period import Period
 from operations.durations import DURATION
 
+_NANO = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_NANO = 2**63 - 1
+"""In the year 2262; the columns have no room for more."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenPeriod:
@@ -23,7 +28,7 @@ class OpenPeriod:
 
 
 class _Moment(click.ParamType[int]):
-    """Nanoseconds since 1970."""
+    """Nanoseconds since 1970; what no record can have becomes the first or last time that one can."""
 
     name = "time"
 
@@ -36,7 +41,9 @@ class _Moment(click.ParamType[int]):
             )
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp()) * 1_000_000_000
+        since = moment - _EPOCH
+        nano = (since.days * 86400 + since.seconds) * _NANO + since.microseconds * 1000
+        return min(max(0, nano), _LAST_NANO)
 
 
 MOMENT = _Moment()
@@ -57,6 +64,8 @@ def period_of(last: float | None, since: int | None, until: int | None) -> OpenP
     """All there is without options; raise click.UsageError for those that exclude each other."""
     if last is not None and (since is not None or until is not None):
         raise click.UsageError("--last excludes --from and --to")
+    if last is not None and last <= 0:
+        raise click.UsageError("--last needs some time, for example --last 24h")
     if last is not None:
         return OpenPeriod(max(0, time.time_ns() - int(last * 1e9)), None)
     if since is not None and until is not None and since >= until:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -316,6 +316,7 @@ def test_people_see_tables_and_no_rows_is_an_answer(week: Week, command: str) ->
         (["--last", "1h", "--from", "2026-11-22"], "--last excludes --from and --to"),
         (["--from", "yesterday"], "'yesterday' is not a time, for example 2026-11-23"),
         (["--from", "2999-01-01"], "--from is not before now"),
+        (["--last", "0s"], "--last needs some time, for example --last 24h"),
         (["--logs", "nowhere"], "nowhere: no such folder. Name the one with the records (--logs DIR)"),
         (["--lats", "1h"], "No such option '--lats'. (Did you mean one of: '--last', '--limit', '--logs'?)"),
     ],
@@ -325,6 +326,24 @@ def test_a_wrong_argument_is_one_clear_line(week: Week, arguments: list[str], to
     result = CliRunner().invoke(main, ["logs", "errors", "--logs", str(week.logs), *arguments])
     assert result.exit_code == 2
     assert told in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("since", "until"), [("0001-01-01", "9999-12-31"), ("1970-01-01", "2500-01-01T00:00:00+14:00")]
+)
+def test_times_beyond_all_records_are_all_there_is(week: Week, since: str, until: str) -> None:
+    given = ("logs", "errors", "--logs", str(week.logs), "--json", "--from", since, "--to", until)
+    result = CliRunner().invoke(main, given, catch_exceptions=False)
+    assert orjson.loads(result.stdout)["errors"] == len(week.errors)
+
+
+def test_a_part_of_a_second_counts(week: Week) -> None:
+    """From one error on, to a microsecond before the next."""
+    first, second = week.errors[0], week.errors[1]
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    bounds = [(epoch + timedelta(microseconds=round(one.at * 1e6))).isoformat() for one in (first, second)]
+    given = ("logs", "errors", "--logs", str(week.logs), "--json", "--from", bounds[0], "--to", bounds[1])
+    assert orjson.loads(CliRunner().invoke(main, given).stdout)["errors"] == 1
 
 
 @pytest.mark.parametrize(
