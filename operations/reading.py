@@ -169,10 +169,10 @@ def answer(name: str, given: dict[str, Any]) -> None:
             answered = ask(reading, **given)
     except (QueryError, StoreFormatError) as error:
         raise click.ClickException(str(error)) from error
-    show(answered, as_json=as_json)
-    tell_unread(reading)
-    if follow and answered.following is not None:
-        with suppress(KeyboardInterrupt):
+    with suppress(*((KeyboardInterrupt,) if follow else ())):
+        show(answered, as_json=as_json)
+        tell_unread(reading)
+        if follow and answered.following is not None:
             _go_on(reading.folder, answered.following, as_json=as_json)
     if answered.code:
         sys.exit(answered.code)

@@ -12,10 +12,17 @@ from operations.runbook import SCRIPTS
 _MARK = "written by `forecourt runbook install`"
 _PYTHON = """#!/usr/bin/env python3
 # {mark}; it starts {command}
+import os
 import subprocess
 import sys
 
-sys.exit(subprocess.call({start} + [{name!r}, *sys.argv[1:]]))
+command = {start} + [{name!r}, *sys.argv[1:]]
+if os.name == "posix":
+    os.execv(command[0], command)
+try:
+    sys.exit(subprocess.call(command))
+except KeyboardInterrupt:  # the command has heard it too
+    sys.exit(130)
 """
 _SHELL = """#!/bin/sh
 # {mark}; it starts {command}

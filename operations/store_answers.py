@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from alerting import records
+from analysis.schema import STREAMS
 from collector.retention import told, with_floor
 from operations.alert_state import loaded, opened
 from operations.collector_requests import ask, runs_on
@@ -26,7 +27,7 @@ from operations.reading import archive_of
 from operations.tables import show_table
 from processors.evaluation import format_value
 from storage import FolderInUseError, State, Store, StoreFormatError
-from storage.inventory import Piece, inventory
+from storage.inventory import inventory
 from storage.names import OWN_FOLDER
 from storage.retention import GRACE_NANO, Policy, Step, plan
 from storage.upkeep import judged_bytes
@@ -118,6 +119,7 @@ def tell_verified(
     as_json: bool,
 ) -> None:
     _, folder, policy = _places(config, logs)
+    _check_names(streams, folder, policy.archive)
     with _faults():
         overdue = _overdue(folder, policy, streams)
         found = [] if rotation else list(_read_through(folder, policy.archive, streams))
@@ -148,11 +150,7 @@ def tell_verified(
 
 def _read_through(folder: Path, archive: Path, streams: Sequence[str]) -> list[Verified]:
     found = []
-    known = sorted({piece.stream for piece in inventory(folder, archive)})
-    for stream in streams:
-        if stream not in known:
-            raise click.UsageError(f"--stream {stream}: there is none, expected one of {', '.join(known)}")
-    wanted = list(streams) or known
+    wanted = list(streams) or sorted({piece.stream for piece in inventory(folder, archive)})
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading", total=len(wanted))
@@ -274,7 +272,7 @@ def tell_pruned(
         if not streams:
             _tell_rows(_prune_rows(folder, before, dry_run=dry_run), dry_run=dry_run, as_json=as_json)
             return
-        _known(streams, inventory(folder, policy.archive))
+        _check_names(streams, folder, policy.archive)
         if runs_on(folder):
             arguments = {"streams": list(streams), "before_unix_nano": before, "dry_run": dry_run}
             done = ask(folder, "prune", arguments, _LONG_SECONDS)
@@ -284,11 +282,12 @@ def tell_pruned(
     _tell_done(done, dry_run=dry_run, as_json=as_json)
 
 
-def _known(streams: Sequence[str], pieces: Sequence[Piece]) -> None:
-    there = sorted({piece.stream for piece in pieces})
+def _check_names(streams: Sequence[str], folder: Path, archive: Path) -> None:
+    """Raise click.UsageError for what is no stream; one that has no records yet is one."""
+    known = STREAMS.keys() | {piece.stream for piece in inventory(folder, archive)}
     for stream in streams:
-        if stream not in there:
-            raise click.UsageError(f"--stream {stream}: there is none, expected one of {', '.join(there)}")
+        if stream not in known:
+            raise click.UsageError(f"--stream {stream}: there is none, expected one of {', '.join(sorted(known))}")
 
 
 def _prune_rows(folder: Path, before: int, *, dry_run: bool) -> int:

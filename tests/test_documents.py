@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -15,19 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.schema import STREAMS
-from operations import reading, rules_commands, store_answers
 from operations.cli import main
 from operations.runbook import SCRIPTS
 from operations.runbook_pages import page, rules_with_pages
 from processors.default_rules import DEFAULT_RULES
-from storage import State
-from storage.names import OWN_FOLDER
 from tests.conftest import ROOT
 from tests.operations.test_reading_commands import iso
 from tests.support.json_shape import shape
-from tests.support.week import END, NANO, START, Week
+from tests.support.operator import operator_folder, work_in
+from tests.support.week import END, START, Week
 
-_HOURS = 4
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^ *```(?:console|sh|bat)\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)
 _LEFT = (
@@ -63,14 +58,8 @@ COMMANDS = _commands()
 
 @pytest.fixture(scope="module")
 def place(week: Week, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as an operator has it: the configuration, and records of some hours, as the demo's and a backup too."""
-    folder = tmp_path_factory.mktemp("operator")
-    shutil.copy(ROOT / "otel-config.yaml", folder)
-    for stream in week.logs.iterdir():
-        (folder / "logs" / stream.name).mkdir(parents=True)
-        for path in sorted(stream.iterdir())[-_HOURS:]:
-            shutil.copy(path, folder / "logs" / stream.name)
-    State.open(folder / "logs" / OWN_FOLDER / "state.db").close()
+    """With the demo's records and a backup too."""
+    folder = operator_folder(week, tmp_path_factory.mktemp("operator"))
     for other in ("forecourt-demo", "backup"):
         shutil.copytree(folder / "logs", folder / other / "logs")
     return folder
@@ -86,11 +75,7 @@ def test_each_command_of_the_documents_runs(
         assert _known(words), f"{name}: {command}"
         return
     assert not _PLACEHOLDER.search(command), f"{name}: {command} can't be typed as it stands"
-    monkeypatch.chdir(place)
-    monkeypatch.setattr(time, "time_ns", lambda: END * NANO)
-    monkeypatch.setattr(store_answers, "_GRACE_SECONDS", 0.0)
-    for module in (reading, rules_commands):
-        monkeypatch.setattr(module, "time", SimpleNamespace(**{**vars(time), "sleep": _ctrl_c}))
+    work_in(place, monkeypatch)
     result = CliRunner().invoke(main, words)
     codes = next((codes for start, codes in _SPEAKS_BY_CODE.items() if tuple(words[: len(start)]) == start), {0})
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
@@ -101,10 +86,6 @@ def test_each_command_of_the_documents_runs(
 def _is_left(words: list[str]) -> bool:
     asked = words[:2] in (["collector", "status"], ["collector", "reload"])
     return not asked and any(tuple(words[: len(left)]) == left for left in _LEFT)
-
-
-def _ctrl_c(_seconds: float) -> None:
-    raise KeyboardInterrupt
 
 
 def _known(words: list[str]) -> bool:

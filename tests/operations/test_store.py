@@ -95,7 +95,12 @@ def test_whole_records_are_verified_and_damage_is_named(week: Week, tmp_path: Pa
 def test_an_unknown_stream_is_refused_with_those_there_are(old: Path) -> None:
     for command in (("verify",), ("prune", "--older-than", "1day")):
         refused = run("store", *command, "--stream", "trace", "--logs", str(old), code=2)
-        assert "expected one of logs, traces" in refused.stderr
+        assert "expected one of alerts, business, errors" in refused.stderr
+
+
+def test_a_stream_without_records_is_well(old: Path) -> None:
+    told = asked("store", "verify", "--stream", "metrics", "--logs", str(old))
+    assert (told["ok"], [one["segments"] for one in told["streams"]]) == (True, [0])
 
 
 def test_maintaining_twice_is_maintaining_once(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
