@@ -10,10 +10,13 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 def plain(text: object, limit: int = 300) -> str:
     """Printable, without line breaks, at most `limit` characters."""
-    # Cut first: what is thrown away costs nothing.
-    shown = "".join(" " if _unprintable(character) else character for character in str(text)[: 4 * limit])
-    shown = " ".join(shown.split())
+    shown = " ".join(printable(str(text)[: 4 * limit]).split())  # cut first: what is thrown away costs nothing
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """The text as it is, with a blank for each character that a terminal would obey."""
+    return "".join(" " if _unprintable(character) else character for character in text)
 
 
 def _unprintable(character: str) -> bool:

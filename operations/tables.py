@@ -11,6 +11,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from alerting.plain_text import printable
 from analysis.period import Period
 from processors.evaluation import format_value
 
@@ -40,11 +41,11 @@ def console() -> Console:
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = (), spare: Sequence[str] = ()
 ) -> None:
-    """Cells are texts as they are: nothing in them is markup.
+    """Cells are texts as they are: nothing in them is markup, and a terminal obeys nothing of them.
 
     On a narrow terminal `spare` columns are left out, the first of them first; then long texts fold, never numbers.
     """
-    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    cells = [[cell if isinstance(cell, Text) else Text(printable(str(cell))) for cell in row] for row in rows]
     out = console()
     drawn = [_drawn(name, [row[index] for row in cells]) for index, name in enumerate(columns)]
     left_out = _left_out(drawn, spare, out.width)

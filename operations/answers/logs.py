@@ -63,8 +63,8 @@ def records(reading: Reading, level: str, contains: str | None, service: str | N
 
 def line_of(record: Mapping[str, Any]) -> str:
     """`2026-11-23 10:30:00 ERROR app app.jobs: no such pump (trace 4bf9…)`."""
-    trace = f" (trace {record['trace_id']})" if record.get("trace_id") else ""
+    trace = f" (trace {plain(record['trace_id'], 32)})" if record.get("trace_id") else ""
     body = record["body"] if isinstance(record["body"], str) else orjson.dumps(record["body"]).decode()
-    severity = str(record["severity"] or "-")
-    logger = plain(record.get("logger") or "-", 60)
-    return f"{moment(record['time_unix_nano'])} {severity:<5} {record['service']} {logger}: {plain(body, 500)}{trace}"
+    severity = plain(record["severity"] or "-", 20)
+    service, logger = plain(record["service"], 60), plain(record.get("logger") or "-", 60)
+    return f"{moment(record['time_unix_nano'])} {severity:<5} {service} {logger}: {plain(body, 500)}{trace}"

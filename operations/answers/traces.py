@@ -34,7 +34,9 @@ def tree(reading: Reading, trace_id: str) -> Answer:
         start = min(node.start_unix_nano for node, _ in _flat(roots))
         end = max(node.end_unix_nano for node, _ in _flat(roots))
         took = seconds_text((end - start) / 1e9)
-        click.echo(f"{moment(start)} UTC, {took}, {sum(1 for _ in _flat(roots))} spans of {roots[0].service}")
+        click.echo(
+            f"{moment(start)} UTC, {took}, {sum(1 for _ in _flat(roots))} spans of {plain(roots[0].service, 60)}"
+        )
         for node, depth in _flat(roots):
             _show(node, depth, start, end)
 
@@ -63,7 +65,7 @@ def _show(node: SpanNode, depth: int, start: int, end: int) -> None:
         if text:
             click.echo(beside + plain(text, 150))
     for _, severity, body in node.logs:
-        click.echo(f"{beside}{severity or '-'} {plain(body, 150)}")
+        click.echo(f"{beside}{plain(severity, 20) or '-'} {plain(body, 150)}")
 
 
 def _json(node: SpanNode, depth: int) -> dict[str, Any]:

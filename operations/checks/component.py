@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from alerting.plain_text import printable
 from processors.evaluation import format_key, format_value
 
 CODES = {"normal": 0, "warning": 1, "critical": 2, "no data": 3}
@@ -28,6 +29,9 @@ class Component:
 
     def line(self) -> str:
         """`WARNING: http.server.p95 {service.name=app} is 4.2 s (> 3s)`, `CRITICAL: backend: down`."""
+        return printable(self._line())
+
+    def _line(self) -> str:
         of = f" {{{format_key(self.key)}}}" if self.key else ""
         if self.value is None and self.band != "no data":
             return f"{WORDS[CODES[self.band]]}: {self.component}{of}: {self.detail}"
