@@ -72,7 +72,9 @@ def _component(evaluation: dict[str, Any], rule: Rule) -> Component:
 
 
 def bound(rule: Rule, band: str) -> str:
-    """What the band asks of the value; empty for a normal one."""
+    """What the band asks of the value; of a normal one what it would take to leave it."""
+    if band == "normal":
+        return f"{rule.bands[0].level} {rule.bands[0].when}"
     return next((str(one.when) for one in reversed(rule.bands) if one.level == band), "")
 
 

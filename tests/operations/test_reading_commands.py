@@ -270,6 +270,39 @@ def test_log_records_are_shown_by_level_and_text(week: Week) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stream", "names"),
+    [
+        ("security", ("fossa.auth.login", "fossa.rate_limit.exceeded")),
+        ("business", ("fossa.form_automation.job", "fossa.work_order.sync")),
+    ],
+)
+def test_events_are_listed_as_they_were(week: Week, stream: str, names: tuple[str, ...]) -> None:
+    """The last ones, oldest first, with what was said about them."""
+    told = ask(week, "logs", stream, "--limit", "40")["events"]
+    mine = sorted(events(week, *names), key=lambda one: one.at)[-40:]
+    assert [(one["event"], one["outcome"], one["time"][:19]) for one in told] == [
+        (one.name, one.outcome, iso(one.at)) for one in mine
+    ]
+    for shown, one in zip(told, mine, strict=True):
+        assert shown["attributes"].items() >= one.attributes.items()
+        assert shown["seconds"] == (one.seconds and pytest.approx(one.seconds, abs=1e-6))
+
+
+def test_one_kind_of_event_is_asked_for_by_its_name(week: Week) -> None:
+    """With or without its prefix; a part of a word is no name."""
+    for name in ("work_order.sync", "fossa.work_order.sync", "work_order"):
+        told = ask(week, "logs", "business", "--event", name, "--limit", "1000")["events"]
+        assert {one["event"] for one in told} == {"fossa.work_order.sync"}
+        assert len(told) == len(events(week, "fossa.work_order.sync"))
+    assert ask(week, "logs", "business", "--event", "work_ord")["events"] == []
+
+
+def test_services_that_start_are_in_the_system_events(week: Week) -> None:
+    (started,) = ask(week, "logs", "system", between=(START - 1, END))["events"]
+    assert (started["event"], started["service"]) == ("service.started", "fossawork-backend")
+
+
+@pytest.mark.parametrize(
     "command",
     [
         "logs show",

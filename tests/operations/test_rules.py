@@ -68,7 +68,7 @@ def test_a_running_sidecar_tells_every_rule_its_value_and_band(tmp_path: Path) -
     assert re.search(r"^http.server.mean +app +100 ms +normal +60 *$", table.stdout, re.MULTILINE)
     assert table.stderr == ""
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert "OK: http.server.mean {service.name=app} is 100 ms\n" in checked.stdout
+    assert "OK: http.server.mean {service.name=app} is 100 ms (warning > 2s)\n" in checked.stdout
     after = forecourt("rules", "list", "--json", cwd=tmp_path)
     told = json.loads(after.stdout)
     assert told["problem"] == "the sidecar is not running. Start it with: forecourt collector"
