@@ -46,9 +46,7 @@ def install(folder: Path, *, force: bool) -> list[Path]:
         for script in SCRIPTS
         for name, content in _files(script.name, " ".join(("forecourt", *script.command)), start).items()
     }
-    foreign = [
-        path for path in files if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace")
-    ]
+    foreign = [path for path in files if path.exists() and not _is_ours(path)]
     if foreign and not force:
         names = ", ".join(path.name for path in foreign[:3]) + (" …" if len(foreign) > 3 else "")  # noqa: PLR2004  # enough
         raise NotOursError(f"{folder}: {names} was not written by forecourt. Choose another folder, or say --force")

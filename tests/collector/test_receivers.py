@@ -278,7 +278,7 @@ def test_a_signal_ends_it_cleanly_within_five_seconds(tmp_path: Path, number: in
     connection.send(body[100:])
     assert read(connection).code == 200
     connection.close()
-    assert sidecar._ended() == 0
+    assert sidecar.wait() == 0
     assert time.monotonic() - started < 5
     assert len(_ids(sidecar)) == 50
     manifest = json.loads((tmp_path / "logs" / ".forecourt" / "manifest.json").read_bytes())

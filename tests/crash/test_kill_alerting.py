@@ -47,7 +47,7 @@ def test_an_alert_is_told_and_at_most_one_is_doubled(tmp_path: Path) -> None:
         sidecar.start()
         _send(sidecar, 1)
         wait(lambda: taken, 30)
-        sidecar._ended()
+        sidecar.wait()
         sidecar.start()
         _send(sidecar, 2)
         wait(lambda: {"many", "more"} <= set(taken), 60)

@@ -11,7 +11,7 @@ import pytest
 
 from operations import reading, rules_commands, store_answers
 from storage import State
-from storage.names import OWN_FOLDER
+from storage.names import OWN_FOLDER, segments, stream_folders
 from tests.conftest import ROOT
 from tests.support.week import END, NANO, Week
 
@@ -21,10 +21,12 @@ _HOURS = 4
 def operator_folder(week: Week, folder: Path) -> Path:
     """The configuration, and records of the week's last hours in `logs`, where nothing of them matters to anybody."""
     shutil.copy(ROOT / "otel-config.yaml", folder)
-    for stream in week.logs.iterdir():
+    for stream in stream_folders(week.logs):
         (folder / "logs" / stream.name).mkdir(parents=True)
-        for path in sorted(stream.iterdir())[-_HOURS:]:
+        for _, path in list(segments(stream))[-_HOURS:]:
             shutil.copy(path, folder / "logs" / stream.name)
+    (folder / "logs" / OWN_FOLDER).mkdir()
+    shutil.copy(week.logs / OWN_FOLDER / "manifest.json", folder / "logs" / OWN_FOLDER)
     State.open(folder / "logs" / OWN_FOLDER / "state.db").close()
     return folder
 
