@@ -16,6 +16,9 @@ from operations.tables import moment, period_text
 LEVELS = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "warning": 13, "error": 17, "fatal": 21, "critical": 21}
 """The first severity number of each (OpenTelemetry, Logs Data Model)."""
 
+_UNSAID = LEVELS["info"]
+"""What a record without a severity counts as."""
+
 
 def least_severity(level: str) -> int:
     """Raise click.UsageError for a level that there is not."""
@@ -28,12 +31,13 @@ def least_severity(level: str) -> int:
 def records(reading: Reading, level: str, contains: str | None, service: str | None, limit: int) -> Answer:
     """The last ones of the period, oldest first."""
     rows = reading.engine.sql(
-        """
+        f"""
         SELECT event_unix_nano, severity, service, body, attr(scope, 'name'), trace_id, attributes
         FROM logs
-        WHERE coalesce(severity_number, 0) >= ? AND (? = '' OR contains(body, ?)) AND (? = '' OR service = ?)
+        WHERE coalesce(nullif(severity_number, 0), {_UNSAID}) >= ?
+              AND (? = '' OR contains(body, ?)) AND (? = '' OR service = ?)
         ORDER BY event_unix_nano DESC LIMIT ?
-        """,
+        """,  # noqa: S608  # our own number
         (least_severity(level), contains or "", contains or "", service or "", service or "", limit),
         reading.period,
     )
@@ -51,7 +55,7 @@ def records(reading: Reading, level: str, contains: str | None, service: str | N
 
     def line(record: Mapping[str, Any]) -> str | None:
         body = record["body"] if isinstance(record["body"], str) else orjson.dumps(record["body"]).decode()
-        if (record.get("severity_number") or 0) < least_severity(level) or (contains or "") not in body:
+        if (record.get("severity_number") or _UNSAID) < least_severity(level) or (contains or "") not in body:
             return None
         if service and record["service"] != service:
             return None

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import tzinfo
 
-from operations.importing.entry import Entry, NotUnderstoodError
-from operations.importing.jsonl import parse_time
+from operations.importing.entry import Entry, NotUnderstoodError, parse_time
 
 _LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?\S*)\s*\|\s*(?P<level>[A-Za-z]+)\s*\|\s*"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 import orjson
 
-from operations.importing.entry import Entry, NotUnderstoodError
+from operations.importing.entry import Entry, NotUnderstoodError, in_range, parse_time
 
 USUAL = {
     "time": ("timestamp", "time", "@timestamp", "ts", "asctime", "date", "time_unix_nano"),
@@ -94,18 +94,6 @@ def _nano(time: Any, zone: tzinfo) -> int:
     if isinstance(time, int | float) and not isinstance(time, bool):
         for below, factor in ((_SECONDS_BELOW, _NANO), (_MILLISECONDS_BELOW, 10**6), (_MICROSECONDS_BELOW, 10**3)):
             if abs(time) < below:
-                return max(0, round(time * factor))
-        return int(time)
+                return in_range(round(time * factor))
+        return in_range(int(time))
     return parse_time(str(time), zone)
-
-
-def parse_time(text: str, zone: tzinfo) -> int:
-    """ISO 8601, also with a comma before its fraction; raise NotUnderstoodError."""
-    try:
-        moment = datetime.fromisoformat(text.strip().replace(",", "."))
-    except ValueError as error:
-        raise NotUnderstoodError(f"{text!r} is no time as 2026-11-23T10:30:00Z") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return max(0, (since.days * 86400 + since.seconds) * _NANO + since.microseconds * 1000)

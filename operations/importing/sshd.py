@@ -1,4 +1,4 @@
-"""OpenSSH's lines in a classic syslog file: `Dec 10 06:55:46 host sshd[24200]: …`."""
+"""OpenSSH's lines in a syslog file: `Dec 10 06:55:46 host sshd[24200]: …`, or with a date as RFC 3339 has it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 
-from operations.importing.entry import Entry, NotUnderstoodError
+from operations.importing.entry import Entry, NotUnderstoodError, parse_time
 
 _LINE = re.compile(
-    r"(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<time>\d{2}:\d{2}:\d{2}) (?P<host>\S+) "
+    r"(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<time>\d{2}:\d{2}:\d{2})|(?P<dated>\d{4}-\d{2}-\d{2}T\S+)) "
+    r"(?P<host>\S+) "
     r"(?P<program>[\w./-]+)(?:\[(?P<pid>\d+)\])?: (?P<message>.*)"
 )
 _REPEATED = re.compile(r"message repeated (?P<count>\d{1,6}) times: \[ (?P<message>.*)\]")
@@ -41,7 +42,7 @@ class Sshd:
         found = _LINE.fullmatch(line)
         if found is None:
             raise NotUnderstoodError("expected `Dec 10 06:55:46 host sshd[24200]: message`")
-        time = self._time(found)
+        time = parse_time(found["dated"], self._zone) if found["dated"] else self._nano(found)
         message = found["message"]
         repeated = _REPEATED.fullmatch(message)
         count = 1
@@ -50,10 +51,9 @@ class Sshd:
         for _ in range(count):
             yield self._entry(time, message, found)
 
-    def _entry(self, time: datetime, message: str, found: re.Match[str]) -> Entry:
+    def _entry(self, nano: int, message: str, found: re.Match[str]) -> Entry:
         failed, accepted = _FAILED.fullmatch(message), _ACCEPTED.fullmatch(message)
         told = failed or accepted
-        nano = int(time.timestamp()) * 1_000_000_000
         more = {"process.pid": int(found["pid"])} if found["pid"] else {}
         if told is None or told["method"] not in _COUNTED:
             return Entry(nano, message, "INFO", found["program"], host=found["host"], attributes=more)
@@ -67,12 +67,12 @@ class Sshd:
         severity = "WARN" if failed else "INFO"
         return Entry(nano, message, severity, found["program"], "auth.login", attributes, found["host"])
 
-    def _time(self, found: re.Match[str]) -> datetime:
+    def _nano(self, found: re.Match[str]) -> int:
         time = _dated(found, self._first_year() if self._last is None else self._last.year, self._zone)
         if self._last is not None and self._last - time > _BACKWARDS:
             time = _dated(found, self._last.year + 1, self._zone)
         self._last = time
-        return time
+        return int(time.timestamp()) * 1_000_000_000
 
     def _first_year(self) -> int:
         return (self._year if self._year is not None else self._now.year) - self._years
@@ -84,7 +84,7 @@ def years_of(lines: Iterator[str], now: datetime, zone: tzinfo, year: int | None
     crossings = 0
     for line in lines:
         found = _LINE.fullmatch(line)
-        if found is None:
+        if found is None or found["dated"]:
             continue
         try:
             time = _dated(found, 2000, zone)

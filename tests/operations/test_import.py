@@ -72,6 +72,23 @@ def test_an_ssh_log_becomes_records_and_logins(tmp_path: Path) -> None:
     assert {record["resource"]["attributes"]["host.name"] for record in records(logs, "logs")} == {"LabSZ"}
 
 
+def test_dates_with_a_year_are_taken_as_they_are(tmp_path: Path) -> None:
+    """As newer systems write them, beside old ones; `--year` is nothing to them."""
+    lines = [
+        "2025-12-10T06:55:48.123456+01:00 LabSZ sshd-session[2]: Failed password for root from 192.0.2.1 port 1 ssh2",
+        "2025-12-10T06:55:49 LabSZ sshd[24200]: Accepted publickey for root from 192.0.2.1 port 1 ssh2",
+        "Dec 10 06:55:50 LabSZ sshd[24200]: Failed password for root from 192.0.2.1 port 1 ssh2",
+        "2025-99-10T06:55:49Z LabSZ sshd[24200]: hello",
+    ]
+    told = take_in(sshd_file(tmp_path, "\n".join(lines)), tmp_path / "logs", "--year", "2024", "--timezone", "UTC")
+    assert (told["records"], told["not_understood"]) == (3, 1)
+    assert [(one["timestamp"], one["outcome"]) for one in records(tmp_path / "logs", "security")] == [
+        ("2024-12-10T06:55:50.000000000Z", "failure"),
+        ("2025-12-10T05:55:48.123456000Z", "failure"),
+        ("2025-12-10T06:55:49.000000000Z", "success"),
+    ]
+
+
 def test_the_same_lines_are_taken_in_once(tmp_path: Path) -> None:
     """Under another name, packed, and when the file has grown: only what is new."""
     logs = tmp_path / "logs"
@@ -245,6 +262,19 @@ def test_hostile_files_break_nothing(tmp_path: Path) -> None:
     told = take_in(file, logs, "--year", "2024")
     assert told["records"] == 2
     assert len(records(logs, "security")) == 2
+
+
+def test_a_json_line_whose_time_is_none_is_told_and_the_rest_taken(tmp_path: Path) -> None:
+    """Numbers too large, times that nobody had, other types; a level that nobody knows is shown all the same."""
+    times = ("1e300", "9" * 30, "-5", "null", "true", "[1]", '"9999-12-31T23:59:59Z"', '"0001-01-01T00:00:00+14:00"')
+    lines = [f'{{"time": {time}, "msg": "bad"}}' for time in times]
+    lines += ["[]", "7", '"x"', '{"time": 1795435200.5, "msg": {"a": 1}, "level": 5}']
+    file = sshd_file(tmp_path, "\n".join(lines), "app.jsonl")
+    told = take_in(file, tmp_path / "logs", form="jsonl")
+    assert (told["lines"], told["records"], told["not_understood"]) == (12, 1, 11)
+    assert told["problems"][0] == "line 1: its time is not between 1970 and 2262"
+    shown = forecourt("logs", "show", "--from", "2026-11-23", "--to", "2026-11-24", logs=tmp_path / "logs").stdout
+    assert shown == '2026-11-23 12:00:00 5     imported -: {"a":1}\n'
 
 
 def test_standard_input_and_a_dry_run(tmp_path: Path) -> None:
