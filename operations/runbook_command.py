@@ -59,7 +59,17 @@ def run(context: click.Context, only_print: bool, script: str, arguments: tuple[
         click.echo(_command(command))
         return
     root = context.find_root().command
+    if not _is_there(root, command, context):
+        raise click.UsageError(f"{script} is `{_command(command)}`, which this version does not have yet", context)
     root.main(command, prog_name="forecourt", standalone_mode=True)
+
+
+def _is_there(group: click.Command, words: Sequence[str], context: click.Context) -> bool:
+    """Whether each word up to the first option is a command of the one before."""
+    if not isinstance(group, click.Group) or not words or words[0].startswith("-"):
+        return True
+    inner = group.get_command(context, words[0])
+    return inner is not None and _is_there(inner, words[1:], context)
 
 
 @runbook.command()

@@ -68,7 +68,9 @@ def check_answer(command: list[str], code: int, stdout: str, stderr: str) -> Non
     """An answer worth reading, or one clear line that says what is missing."""
     assert code in codes_of(command), f"{command}\n{stdout}\n{stderr}"
     assert "Traceback" not in stderr
-    if not is_later(command):
+    if is_later(command):
+        assert "which this version does not have yet" in stderr
+    else:
         assert "Usage:" not in stderr
         assert stdout.strip() or stderr.strip() or "--quiet" in command
 
