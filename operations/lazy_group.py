@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 import click
 
+_LINE_LENGTH = 300
+"""A first sentence is shown whole; it is wrapped where it is shown."""
+
 
 class Later(NamedTuple):
     """A command that is loaded when it is called; `line` is its help until then."""
@@ -37,15 +40,15 @@ class LazyGroup(click.Group):
         return loaded
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        lines = {name: self._line(context, name, formatter) for name in self.list_commands(context)}
+        lines = {name: self._line(context, name) for name in self.list_commands(context)}
         with formatter.section("Commands"):
             formatter.write_dl(list(lines.items()))
 
-    def _line(self, context: click.Context, name: str, formatter: click.HelpFormatter) -> str:
+    def _line(self, context: click.Context, name: str) -> str:
         if name in self._later:
             return self._later[name].line
         command = super().get_command(context, name)
-        return command.get_short_help_str(formatter.width) if command else ""
+        return command.get_short_help_str(_LINE_LENGTH) if command else ""
 
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
         try:

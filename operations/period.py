@@ -13,6 +13,8 @@ import click
 from analysis.period import Period
 from operations.durations import DURATION
 
+ALL = "all there is"
+"""A period that begins with the first record."""
 _NANO = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_NANO = 2**63 - 1
@@ -49,12 +51,13 @@ class _Moment(click.ParamType[int]):
 MOMENT = _Moment()
 
 
-def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def period_options(command: Callable[..., Any], default: str = ALL) -> Callable[..., Any]:
     """Adds the options; `period_of` and `definite_period` read them."""
+    last = f"So long before now, for example 24h.  [default: {default}]"
     for option in (
         click.option("--to", "until", type=MOMENT, help="The end; UTC unless it says otherwise."),
         click.option("--from", "since", type=MOMENT, help="The beginning, for example 2026-11-23T10:30."),
-        click.option("--last", type=DURATION, help="So long before now, for example 24h."),
+        click.option("--last", type=DURATION, help=last),
     ):
         command = option(command)
     return command

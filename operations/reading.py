@@ -16,7 +16,7 @@ import click
 
 from analysis.period import Period
 from operations.busy import busy
-from operations.period import definite_period, period_options
+from operations.period import ALL, definite_period, period_options
 from processors.quantities import parse_duration
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from processors.settings import ThresholdSettings
 
 _FOLLOW_SECONDS = 1.0
+_CENTURY_SECONDS = 100 * 365 * 86400.0
+"""Longer than anything has been recorded."""
 ARCHIVE = "archive"
 """The folder beside the records where old segments go, unless it is configured."""
 _LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
@@ -145,10 +147,10 @@ def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def called(**given: Any) -> Any:
-            given["default"] = parse_duration(default)
+            given["default"] = _CENTURY_SECONDS if default == ALL else parse_duration(default)
             return command(**given)
 
-        wrapped = period_options(_JSON(_CONFIG(_LOGS(called))))
+        wrapped = period_options(_JSON(_CONFIG(_LOGS(called))), default)
         return _FOLLOW(wrapped) if follow else wrapped
 
     return decorate

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from operations.reading import answer, reading_options
+from operations.reading import ALL, answer, reading_options
 
 
 @click.command()
 @click.argument("text", metavar="SELECT")
-@reading_options("36500days")
+@reading_options(ALL)
 @click.option(
     "--format",
     "form",
