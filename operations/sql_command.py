@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from operations.reading import ALL, answer, reading_options
+from operations.period import ALL
+from operations.reading import answer, reading_options
 
 
 @click.command()
