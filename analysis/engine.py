@@ -69,6 +69,7 @@ class Engine:
         """Segments that could not be read, and why."""
         self._files = SegmentFiles(folder, archive)
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, "preserve_insertion_order": False})
+        self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute(_ATTRIBUTE)
         folders = [form for one in (folder, archive) if one is not None for form in (str(one), _literally(one))]
         self._connection.execute(f"SET allowed_directories = [{_listed(folders)}]")

@@ -16,7 +16,7 @@ from analysis.period import Period
 from operations.busy import busy
 from operations.durations import DURATION
 from operations.lazy_group import LazyGroup
-from operations.reading import Reading, tell_unread
+from operations.reading import Reading, tell_unread, told_faults
 
 if TYPE_CHECKING:
     from operations.checks.component import Checked
@@ -188,14 +188,21 @@ def _reading(given: dict[str, Any]) -> Reading:
 def _checked(reading: Reading, function: str, given: dict[str, Any]) -> Checked:
     module, _, name = function.partition(":")
     check: Callable[..., Checked] = getattr(importlib.import_module(f"operations.checks.{module}"), name)
-    with busy("Checking"):
-        return check(reading, **given)
+    try:
+        with busy("Checking"), told_faults():
+            return check(reading, **given)
+    except click.ClickException as error:
+        from operations.checks.component import Checked, Component  # noqa: PLC0415  # loaded with the checks
+
+        return Checked([Component(name, "no data", detail=error.message)], failed=True)
 
 
 def _tell(checked: dict[str, Checked], given: dict[str, Any], reading: Reading) -> NoReturn:
     from operations.checks.component import CODES, WORDS, worst_code  # noqa: PLC0415  # loaded with the checks
 
     code = worst_code(one.code for one in checked.values())
+    if code == CODES["normal"] and any(one.failed for one in checked.values()):
+        code = _UNKNOWN  # that all is well is more than is known
     problems = list(dict.fromkeys(one.problem for one in checked.values() if one.problem))
     components = [component for one in checked.values() for component in one.components]
     if given["as_json"]:

@@ -17,6 +17,7 @@ import click
     "--timezone", default="local", show_default=True, help="Of times without one: local, UTC, Europe/Berlin …"
 )
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=KEY", help="Which key of JSON lines has a field.")
+@click.option("--again", is_flag=True, help="Also what was taken in before, for example as another format.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken in.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
@@ -25,8 +26,8 @@ def import_(**given: Any) -> None:
     """Take in the log FILE of another program (- is standard input, .gz is unpacked), each line once.
 
     Its records have the times that they tell: they enter derived streams and rollups, and never a live alert. A file
-    that was taken in before adds only what is new in it. FIELD is time, body, severity, logger, event, outcome or an
-    attribute.
+    that was taken in before adds only what is new in it; of one that is being written the unfinished end waits for
+    the next time. FIELD is time, body, severity, logger, event, outcome or an attribute.
 
     Example: forecourt logs import --format sshd /var/log/auth.log
     """

@@ -116,6 +116,6 @@ def _step(arguments: Sequence[str]) -> _Step:
     command = " ".join(("forecourt", *arguments))
     with busy(command):
         result = CliRunner().invoke(main, list(arguments), prog_name="forecourt")
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return _Step(command, result.exit_code, result.output.rstrip())
+    fault = result.exception if not isinstance(result.exception, SystemExit) else None
+    told = f"{result.output.rstrip()}\n{type(fault).__name__}: {fault}".lstrip() if fault else result.output.rstrip()
+    return _Step(command, result.exit_code, told)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
@@ -129,16 +129,20 @@ class Reading:
         from analysis.engine import Engine  # noqa: PLC0415  # a tenth of a second
 
         folder = self.folder
-        if self._logs is not None and self.config is None:  # nothing else is asked of a configuration: don't load one
-            archive = folder.parent / ARCHIVE
-        else:
-            archive = archive_of(folder, self.store)
+        # Where nothing else is asked of a configuration, none is loaded.
+        unasked = self._logs is not None and self.config is None
+        archive = _beside(folder) if unasked else archive_of(folder, self.store)
         return Engine(folder, archive if archive.is_dir() else None, target=target)
 
 
 def archive_of(folder: Path, configured: StoreSettings) -> Path:
     """Where its old segments go: as it is configured, and beside a folder that the configuration does not name."""
-    return configured.retention.archive if folder.resolve() == configured.path.resolve() else folder.parent / ARCHIVE
+    return configured.retention.archive if folder.resolve() == configured.path.resolve() else _beside(folder)
+
+
+def _beside(folder: Path) -> Path:
+    """Wherever it really lies: `.` and links have other parents."""
+    return folder.resolve().parent / ARCHIVE
 
 
 def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -156,6 +160,13 @@ def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable
     return decorate
 
 
+def with_output(given: dict[str, Any]) -> dict[str, Any]:
+    """`--json` with `--output` is `--format json` into that file."""
+    if given["as_json"] and given["output"] is not None:
+        return {**given, "as_json": False, "form": "json"}
+    return given
+
+
 def answer(name: str, given: dict[str, Any]) -> None:
     """Call `operations.answers.MODULE:FUNCTION(reading, **own options)` and print what it gives."""
     period = definite_period(given.pop("last"), given.pop("since"), given.pop("until"), given.pop("default"))
@@ -163,21 +174,29 @@ def answer(name: str, given: dict[str, Any]) -> None:
     as_json, follow = given.pop("as_json"), given.pop("follow", False)
     module, _, function = name.partition(":")
     ask: Callable[..., Answer] = getattr(importlib.import_module(f"operations.answers.{module}"), function)
-    from analysis.engine import QueryError  # noqa: PLC0415  # a tenth of a second
-    from storage import StoreFormatError  # noqa: PLC0415  # as above
-
-    try:
+    with told_faults(), suppress(*((KeyboardInterrupt,) if follow else ())):
         with busy("Asking the records"):
             answered = ask(reading, **given)
-    except (QueryError, StoreFormatError) as error:
-        raise click.ClickException(str(error)) from error
-    with suppress(*((KeyboardInterrupt,) if follow else ())):
         show(answered, as_json=as_json)
         tell_unread(reading)
         if follow and answered.following is not None:
             _go_on(reading.folder, answered.following, as_json=as_json)
     if answered.code:
         sys.exit(answered.code)
+
+
+@contextmanager
+def told_faults() -> Iterator[None]:
+    """What can't be read or written, as one line of click's."""
+    from analysis.engine import QueryError  # noqa: PLC0415  # a tenth of a second
+    from storage import StateError, StoreFormatError  # noqa: PLC0415  # as above
+
+    try:
+        yield
+    except BrokenPipeError:  # who reads has seen enough; click knows
+        raise
+    except (QueryError, StoreFormatError, StateError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def show(answered: Answer, *, as_json: bool) -> None:

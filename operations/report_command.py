@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from operations.lazy_group import LazyGroup
-from operations.reading import answer, reading_options
+from operations.reading import answer, reading_options, with_output
 
 _FORM = click.option(
     "--format",
@@ -44,7 +44,7 @@ def weekly(**given: Any) -> None:
 
     Example: forecourt report weekly --output week.html
     """
-    answer("reports:weekly", given)
+    answer("reports:weekly", with_output(given))
 
 
 @report.command()
@@ -55,7 +55,7 @@ def monthly(**given: Any) -> None:
 
     Example: forecourt report monthly --format markdown --output month.md
     """
-    answer("reports:monthly", given)
+    answer("reports:monthly", with_output(given))
 
 
 @report.command()

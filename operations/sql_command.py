@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from operations.period import ALL
-from operations.reading import answer, reading_options
+from operations.reading import answer, reading_options, with_output
 
 
 @click.command()
@@ -31,4 +31,4 @@ def sql(**given: Any) -> None:
 
     Example: forecourt sql "SELECT route, count(*) FROM performance GROUP BY route" --last 1h
     """
-    answer("sql:rows", given)
+    answer("sql:rows", with_output(given))

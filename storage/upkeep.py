@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from storage.compression import SpoiltError, StoppedError, compress, move, packs, remove, same_bytes
@@ -16,6 +16,8 @@ from storage.retention import Policy, Step, next_for_room, plan
 from storage.state import State
 
 _log = logging.getLogger(__name__)
+
+_NOTHING_LEFT = "free disk is below the floor, and there is nothing left to give up"
 
 Judged = Mapping[str, Mapping[str, int]]
 """By stream that is judged, how many bytes of each segment have been."""
@@ -64,7 +66,7 @@ class Upkeep:
         closed = self._closed(now_unix_nano, judged)
         steps = plan(inventory(self._folder, self._policy.archive), self._policy, now_unix_nano, closed)
         if dry_run:
-            done.steps = steps
+            done.steps = [*steps, *self._expected_for_room(steps, now_unix_nano, closed, done)]
             return done
         self._clear_scratch()
         try:
@@ -119,10 +121,34 @@ class Upkeep:
             left = [piece for piece in inventory(self._folder, self._archive_beside()) if not _failed(piece, done)]
             step = next_for_room(left, now, closed, self._free_bytes(self._folder))
             if step is None:
-                done.failures.append("free disk is below the floor, and there is nothing left to give up")
+                done.failures.append(_NOTHING_LEFT)
                 return
             if step.act == "delete":
                 _log.warning("%s is deleted before its time: %s", step.piece.path, step.reason)
+            yield step
+
+    def _expected_for_room(
+        self, steps: Sequence[Step], now: int, closed: Callable[[Piece], bool], done: Done
+    ) -> Iterator[Step]:
+        """What would be given up for free disk after the other steps, as far as it can be foreseen.
+
+        What is compressed is taken for a tenth of its size, and goes only when that was not enough.
+        """
+        sizes = {"compress": 0.9, "archive": 0.0, "delete": 1.0, "remove": 1.0}
+        gone = {step.piece.path for step in steps if step.act in {"delete", "remove"}}
+        free = self._free_bytes(self._folder)
+        lacking = self._policy.floor_bytes - free - sum(sizes[step.act] * step.piece.bytes for step in steps)
+        left = [piece for piece in inventory(self._folder, self._archive_beside()) if piece.path not in gone]
+        while lacking > 0:
+            step = next_for_room(left, now, closed, free)
+            if step is None:
+                done.failures.append(_NOTHING_LEFT)
+                return
+            lacking -= sizes[step.act] * step.piece.bytes
+            left = [piece for piece in left if piece is not step.piece]
+            if step.act == "compress":
+                left.append(_packed(step.piece))
+                left.sort(key=lambda one: (one.name.hour, one.stream))
             yield step
 
     def _archive_beside(self) -> Path | None:
@@ -180,6 +206,12 @@ class Upkeep:
         for folder in (self._scratch, self._policy.archive / OWN_FOLDER):
             for left in folder.glob("*.new"):
                 left.unlink(missing_ok=True)
+
+
+def _packed(piece: Piece) -> Piece:
+    """What compressing makes of it, about."""
+    name = replace(piece.name, compressed=True)
+    return replace(piece, name=name, path=piece.path.with_name(str(name)), bytes=piece.bytes // 10)
 
 
 def _failed(piece: Piece, done: Done) -> bool:

@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -81,15 +81,21 @@ def _text(value: Any) -> str:
 
 
 def _value(value: Any) -> Any:
-    """As JSON has it."""
-    if isinstance(value, datetime | date):
-        return value.isoformat() + ("Z" if isinstance(value, datetime) and value.tzinfo is None else "")
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+    """As JSON has it; what its readers have no room for comes as text."""
     if isinstance(value, dict):
         return {str(key): _value(inner) for key, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_value(inner) for inner in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return value
+    return value if isinstance(value, str | float | None) else _as_text(value)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat() if value.tzinfo else f"{value.isoformat()}Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

@@ -49,6 +49,8 @@ class Checked:
 
     components: list[Component]
     problem: str = ""
+    failed: bool = False
+    """Whether it could not be made at all; its only component says why."""
 
     @property
     def code(self) -> int:

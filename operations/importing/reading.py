@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import BinaryIO
 _CHUNK_LINES = 2000
 _MAX_LINE_BYTES = 2**20
 """A longer line is cut: no log record may be as long."""
+_MESSAGE_LINES = 2000
+"""No traceback is longer; what goes on is not of this form."""
+_SETTLED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +60,72 @@ def where_it_ended(path: Path, known: Iterable[Imported]) -> Imported:
 
 
 def chunks(
-    path: Path, start: int, begins: Callable[[str], bool] | None = None
+    path: Path, start: int, begins: Callable[[str], bool] | None = None, cut: int = 0
 ) -> Iterator[tuple[Sequence[Line], Imported]]:
     """The lines from `start` on, with what is imported once they are; of a message of several lines all together.
 
-    A last line without an end counts: whoever imports a file that is being written says so by importing it again.
+    A chunk ends at the offset `cut`, so that what was sent already is sent as it was, though the file has grown since.
+    While the file is being written its end waits for the next run: a line without an end, or with `begins` a message
+    that may go on.
     """
     digest = hashlib.blake2b()
+    end = 0
+    kept: list[Line] = []
+    message: _Message | None = None
     with opened(path) as file:
-        number, offset = 0, 0
-        kept: list[Line] = []
-        for raw in _lines(file):
-            number += 1
-            offset += len(raw)
-            if offset <= start or not raw[max(0, len(raw) - (offset - start)) :].strip():
-                digest.update(raw)  # also the end of a line that had none
+        settled = _is_settled(path)
+        for number, raw in enumerate(_lines(file), 1):
+            begun, end = end, end + len(raw)
+            if begun < start:  # also the rest of a line that had no end
+                digest.update(raw)
                 continue
             text = raw[:_MAX_LINE_BYTES].decode("utf-8", errors="replace").rstrip("\r\n")
-            joins = begins is not None and kept and not begins(text)
-            if not joins and len(kept) >= _CHUNK_LINES:
-                yield kept, Imported(offset - len(raw), digest.hexdigest())
+            if message is not None and message.takes(text, begins):
+                message.add(text, raw)
+                continue
+            if message is not None:
+                kept += message.lines(begun)
+                digest.update(b"".join(message.raw))
+            if len(kept) >= _CHUNK_LINES or (kept and begun == cut):
+                yield kept, Imported(begun, digest.hexdigest())
                 kept = []
-            digest.update(raw)
-            if joins:
-                kept[-1] = Line(kept[-1].number, f"{kept[-1].text}\n{text}", offset)
-            elif text.strip():
-                kept.append(Line(number, text, offset))
-        if kept:
-            yield kept, Imported(offset, digest.hexdigest())
+            message = _Message(number, [text], [raw])
+    if message is not None and (settled or (begins is None and message.raw[-1].endswith(b"\n"))):
+        kept += message.lines(end)
+        digest.update(b"".join(message.raw))
+    elif message is not None:
+        end -= sum(map(len, message.raw))
+    if kept:
+        yield kept, Imported(end, digest.hexdigest())
+
+
+@dataclass(slots=True)
+class _Message:
+    """One line, and those that belong to it."""
+
+    number: int
+    texts: list[str]
+    raw: list[bytes]
+
+    def takes(self, text: str, begins: Callable[[str], bool] | None) -> bool:
+        return begins is not None and len(self.texts) < _MESSAGE_LINES and not begins(text)
+
+    def add(self, text: str, raw: bytes) -> None:
+        self.texts.append(text)
+        self.raw.append(raw)
+
+    def lines(self, end: int) -> Iterator[Line]:
+        """Nothing of a blank line."""
+        text = "\n".join(self.texts).rstrip()
+        if text.strip():
+            yield Line(self.number, text, end)
+
+
+def _is_settled(path: Path) -> bool:
+    """Whether nobody has written to it for some seconds; what is compressed or piped is whole."""
+    if str(path) == "-" or path.suffix == ".gz":
+        return True
+    return time.time() - path.stat().st_mtime > _SETTLED_SECONDS
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from operations.importing.entry import Entry
 from processors.presence import IMPORTED
+
+_MAX_DEPTH = 20
+"""Below what the decoder takes (31 levels)."""
 
 
 def request(entries: Sequence[Entry], service: str, first_line: int) -> bytes:
@@ -39,12 +43,22 @@ def request(entries: Sequence[Entry], service: str, first_line: int) -> bytes:
     return made.SerializeToString(deterministic=True)
 
 
-def _pairs(attributes: Any) -> list[KeyValue]:
-    return [KeyValue(key=str(key), value=_value(value)) for key, value in attributes.items()]
+def _pairs(attributes: Any, depth: int = 0) -> list[KeyValue]:
+    return [KeyValue(key=str(key), value=_value(value, depth)) for key, value in attributes.items()]
 
 
-def _value(value: Any) -> AnyValue:
+def _text(value: Any) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return "(nested too deeply)"
+
+
+def _value(value: Any, depth: int = 0) -> AnyValue:
+    """What lies too deep to be sent comes as JSON text."""
     made = AnyValue()
+    if depth > _MAX_DEPTH and isinstance(value, list | dict):
+        value = _text(value)
     if isinstance(value, bool):
         made.bool_value = value
     elif isinstance(value, int) and -(2**63) <= value < 2**63:
@@ -52,9 +66,9 @@ def _value(value: Any) -> AnyValue:
     elif isinstance(value, float):
         made.double_value = value
     elif isinstance(value, list):
-        made.array_value.values.extend(map(_value, value))
+        made.array_value.values.extend(_value(inner, depth + 1) for inner in value)
     elif isinstance(value, dict):
-        made.kvlist_value.values.extend(_pairs(value))
+        made.kvlist_value.values.extend(_pairs(value, depth + 1))
     elif value is not None:
         made.string_value = str(value).encode("utf-8", errors="replace").decode()
     return made

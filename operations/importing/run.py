@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import os
+import shutil
+import sys
+import tempfile
+import zlib
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,16 +27,28 @@ from operations.alert_state import is_running, loaded
 from operations.configuration import Configuration
 from operations.importing.entry import Entry, NotUnderstoodError
 from operations.importing.fossawork import FossaWork
+from operations.importing.journal import Before, known, opened
 from operations.importing.jsonl import JsonLines
-from operations.importing.reading import Imported, Line, chunks, where_it_ended
-from operations.importing.reading import opened as opened_file
+from operations.importing.local_zone import LocalZone
+from operations.importing.reading import Imported, Line, chunks
 from operations.importing.requests import request
-from operations.importing.sshd import Sshd, years_of
+from operations.importing.sshd import Sshd
 from storage import FolderInUseError, State, StateError, StoreError, StoreFormatError
+from storage.lock import FolderLock
 from storage.names import OWN_FOLDER
 
 _SHOWN = 5
 _SERVICES = {"sshd": "sshd", "jsonl": "imported", "fossawork": "fossawork-backend"}
+_FAULTS = (
+    OSError,
+    EOFError,
+    zlib.error,
+    StoreError,
+    StateError,
+    StoreFormatError,
+    FolderInUseError,
+    MalformedBodyError,
+)
 _RETRIES = urllib3.Retry(total=8, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None)
 
 
@@ -47,14 +63,12 @@ class _Source:
     file: Path
     form: str
     reader: Form
+    is_stream: bool
+    """It has no other beginning to be known by."""
 
     @property
     def begins(self) -> Callable[[str], bool] | None:
         return FossaWork.begins if self.form == "fossawork" else None
-
-    @property
-    def is_stream(self) -> bool:
-        return str(self.file) == "-"
 
 
 @dataclass(slots=True)
@@ -75,6 +89,7 @@ def run(
     year: int | None,
     timezone: str,
     mapping: Sequence[str],
+    again: bool,
     dry_run: bool,
     as_json: bool,
     config: Path | None,
@@ -85,24 +100,28 @@ def run(
     folder = logs or configuration.exporters.jsonl.path
     zone = _zone(timezone)
     result = _Result()
+    reader = _form(form, zone, year, _mapped(mapping))
     try:
-        source = _Source(file, form, _form(form, file, zone, year, _mapped(mapping)))
-        if dry_run:
-            _read(source, result, Imported(0, ""), lambda *_: None)
-        else:
-            name = service or _SERVICES[form]
-            with _target(configuration, folder) as send:
-                _import(source, result, folder, lambda entries, line: send(request(entries, name, line)))
-    except (OSError, EOFError, StoreError, StateError, StoreFormatError, FolderInUseError, MalformedBodyError) as error:
+        with _readable(file, form) as path:
+            source = _Source(path, form, reader, is_stream=str(file) == "-")
+            if dry_run:
+                before = Before() if source.is_stream or again else known(folder, path, form)
+                _read(source, result, before, lambda *_: None)
+            else:
+                name = service or _SERVICES[form]
+                with _target(configuration, folder) as send:
+                    _import(source, result, folder, lambda made, line: send(request(made, name, line)), again=again)
+    except _FAULTS as error:
         raise click.ClickException(f"{file}: {error}") from error
     except urllib3.exceptions.HTTPError as error:
         raise click.ClickException(f"the sidecar did not take it: {error}; run it again to go on") from error
     _tell(result, dry_run=dry_run, as_json=as_json)
+    sys.exit(1 if result.lines and not result.records else 0)
 
 
 def _zone(name: str) -> tzinfo:
     if name == "local":
-        return datetime.now().astimezone().tzinfo or UTC
+        return LocalZone()
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
@@ -117,18 +136,24 @@ def _mapped(given: Sequence[str]) -> dict[str, str]:
     return {name: key for name, _, key in pairs}
 
 
-def _form(form: str, file: Path, zone: tzinfo, year: int | None, mapping: Mapping[str, str]) -> Form:
+def _form(form: str, zone: tzinfo, year: int | None, mapping: Mapping[str, str]) -> Form:
     if form == "jsonl":
         return JsonLines(mapping, zone)
-    if form == "fossawork":
-        return FossaWork(zone)
-    now = datetime.now(UTC)
-    reader = Sshd(now, zone, year)
-    if str(file) != "-":
-        with opened_file(file) as lines:
-            texts = (line.decode("utf-8", errors="replace").rstrip("\r\n") for line in lines)
-            reader.begin(years_of(texts, now, zone, year))
-    return reader
+    return FossaWork(zone) if form == "fossawork" else Sshd(datetime.now(UTC), zone, year)
+
+
+@contextmanager
+def _readable(file: Path, form: str) -> Iterator[Path]:
+    """Standard input too, where a form has to be looked through before it is read."""
+    if str(file) != "-" or form != "sshd":
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "standard-input.log")
+        with copy.open("wb") as target:
+            shutil.copyfileobj(sys.stdin.buffer, target)
+        os.utime(copy, (0, 0))  # nobody writes to it any more
+        yield copy
 
 
 @contextmanager
@@ -170,40 +195,52 @@ def _endpoint(folder: Path) -> str | None:
     return None if row is None else row.endpoints["http"]
 
 
-def _import(source: _Source, result: _Result, folder: Path, send: Callable[[Sequence[Entry], int], object]) -> None:
-    state = State.open(folder / OWN_FOLDER / "state.db")
-    try:
-        known = [Imported(*row) for row in state.rows("SELECT bytes, digest FROM imports")]
-        start = Imported(0, "") if source.is_stream else where_it_ended(source.file, known)
+def _import(
+    source: _Source, result: _Result, folder: Path, send: Callable[[Sequence[Entry], int], object], *, again: bool
+) -> None:
+    with _alone(folder), opened(folder, source.form) as journal:
+        before = Before() if source.is_stream or again else journal.before(source.file)
 
         def taken(entries: Sequence[Entry], lines: Sequence[Line], imported: Imported) -> None:
+            # What has told nothing may have been read as the wrong form: it can be tried again.
+            tells = not source.is_stream and bool(entries or result.records or before.ended.bytes)
             if entries:
+                if tells:
+                    journal.sending(imported)
                 send(entries, lines[0].number)
-            if not source.is_stream:
-                _remember(state, imported, source.form, len(entries))
+            if tells:
+                journal.sent(imported, len(entries))
 
-        _read(source, result, start, taken)
+        _read(source, result, before, taken)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two imports of the same file at once would both find it new."""
+    lock = FolderLock(folder / OWN_FOLDER / "import.lock")
+    try:
+        lock.acquire()
+    except FolderInUseError as error:
+        raise click.ClickException(f"another import into {folder} runs (pid {error.pid}); wait for its end") from error
+    try:
+        yield
     finally:
-        state.close()
-
-
-def _remember(state: State, imported: Imported, form: str, records: int) -> None:
-    row = (imported.bytes, imported.digest, form, records, time.time_ns())
-    with state.transaction() as connection:
-        connection.execute("INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?)", row)
+        lock.release()
 
 
 def _read(
     source: _Source,
     result: _Result,
-    start: Imported,
+    before: Before,
     taken: Callable[[Sequence[Entry], Sequence[Line], Imported], None],
 ) -> None:
-    result.skipped_bytes = start.bytes
+    start = result.skipped_bytes = before.ended.bytes
+    if isinstance(source.reader, Sshd):
+        source.reader.begin(line.text for lines, _ in chunks(source.file, start) for line in lines)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("importing", total=None)
-        for lines, imported in chunks(source.file, start.bytes, source.begins):
+        for lines, imported in chunks(source.file, start, source.begins, before.sending):
             entries = [entry for line in lines for entry in _entries(source.reader, line, result)]
             taken(entries, lines, imported)
             result.lines += len(lines)
@@ -240,3 +277,5 @@ def _tell(result: _Result, *, dry_run: bool, as_json: bool) -> None:
     before = f"; {result.skipped_bytes:,} bytes were taken in before" if result.skipped_bytes else ""
     did = "would be taken in" if dry_run else "taken in"
     click.echo(f"{result.lines:,} lines, {result.records:,} records {did}{before}")
+    if result.lines and not result.records:
+        click.echo("nothing was understood, so nothing is remembered: try another --format or --map", err=True)

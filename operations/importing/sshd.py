@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 
 from operations.importing.entry import Entry, NotUnderstoodError, parse_time
@@ -20,6 +20,7 @@ _ACCEPTED = re.compile(r"Accepted (?P<method>\S+) for (?P<user>.*) from (?P<addr
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BACKWARDS = timedelta(days=31)
 """Lines may be a little out of order; only a jump back by more than a month is a new year."""
+_LEAP_YEAR = 2000
 _COUNTED = frozenset({"password", "publickey", "keyboard-interactive/pam"})
 
 
@@ -33,9 +34,24 @@ class Sshd:
         self._last: datetime | None = None
         self._years = 0
 
-    def begin(self, years: int) -> None:
-        """How often the file goes over New Year, so that its first line has the right year."""
-        self._years = years
+    def begin(self, lines: Iterable[str]) -> None:
+        """Look through all that will come, so that its first line has the right year."""
+        last: datetime | None = None
+        crossings = 0
+        for line in lines:
+            found = _LINE.fullmatch(line)
+            if found is None or found["dated"]:
+                continue
+            try:
+                time = _dated(found, _LEAP_YEAR, self._zone)
+            except NotUnderstoodError:
+                continue
+            crossings += last is not None and last - time > _BACKWARDS
+            last = time
+        self._years = crossings
+        if last is not None and self._year is None:
+            now = self._now
+            self._years += (last.month, last.day, last.time()) > (now.month, now.day, now.time())
 
     def entries(self, line: str) -> Iterator[Entry]:
         """One for each time that the line stands for; raise NotUnderstoodError."""
@@ -76,27 +92,6 @@ class Sshd:
 
     def _first_year(self) -> int:
         return (self._year if self._year is not None else self._now.year) - self._years
-
-
-def years_of(lines: Iterator[str], now: datetime, zone: tzinfo, year: int | None) -> int:
-    """How many years before the present one (or the given) the first line is."""
-    last: datetime | None = None
-    crossings = 0
-    for line in lines:
-        found = _LINE.fullmatch(line)
-        if found is None or found["dated"]:
-            continue
-        try:
-            time = _dated(found, 2000, zone)
-        except NotUnderstoodError:
-            continue
-        crossings += last is not None and last - time > _BACKWARDS
-        last = time
-    if last is None or year is not None:
-        return crossings
-    local = now.astimezone(zone)
-    future = (last.month, last.day, last.time()) > (local.month, local.day, local.time())
-    return crossings + int(future)
 
 
 def _dated(found: re.Match[str], year: int, zone: tzinfo) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,7 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from operations.cli import main
+from operations.importing.journal import Journal
 from operations.importing.sshd import Sshd
+from storage.lock import FolderLock
+from storage.names import OWN_FOLDER
 from tests.conftest import SHARED_DATA
 from tests.support.sidecar import Sidecar
 
@@ -49,7 +53,14 @@ def records(logs: Path, stream: str) -> list[dict[str, Any]]:
 def sshd_file(folder: Path, text: str = SSHD, name: str = "auth.log") -> Path:
     path = folder / name
     path.write_bytes(text.encode())
+    settle(path)
     return path
+
+
+def settle(path: Path) -> None:
+    """Nobody has written to it for an hour."""
+    then = time.time() - 3600
+    os.utime(path, (then, then))
 
 
 def test_an_ssh_log_becomes_records_and_logins(tmp_path: Path) -> None:
@@ -192,12 +203,10 @@ def test_a_real_servers_log_has_the_known_offenders(tmp_path: Path) -> None:
 )
 def test_years_are_the_latest_that_are_not_in_the_future(lines: list[str], now: str, expected: list[str]) -> None:
     """Also over New Year, and where lines are a little out of order."""
-    from operations.importing.sshd import years_of  # noqa: PLC0415  # the pair of what is tested
-
     today = datetime.fromisoformat(f"{now}T12:00:00+00:00")
     texts = [f"{line} host sshd[1]: hello" for line in lines]
     reader = Sshd(today, UTC, None)
-    reader.begin(years_of(iter(texts), today, UTC, None))
+    reader.begin(texts)
     found = [
         datetime.fromtimestamp(entry.time_unix_nano / 1e9, UTC) for line in texts for entry in reader.entries(line)
     ]
@@ -238,6 +247,7 @@ def test_the_backends_own_log_files_mean_what_they_mean_live(tmp_path: Path) -> 
         "ValueError: no such pump\n"
         '2024-12-10 07:00:02 | INFO | app.scrape | [BOT] scheduled_scrape_completed | {"count": 3}\n'
     )
+    settle(file)
     logs = tmp_path / "logs"
     told = take_in(file, logs, "--timezone", "UTC", form="fossawork")
     assert (told["lines"], told["records"], told["not_understood"]) == (3, 3, 0)
@@ -308,3 +318,138 @@ def test_a_wrong_import_is_one_clear_line(tmp_path: Path, arguments: list[str], 
     done = forecourt("logs", "import", *given, logs=tmp_path / "logs")
     assert done.exit_code == 2
     assert told in done.stderr.replace("\n", " ")
+
+
+OPTIONS = ("--year", "2024", "--timezone", "UTC")
+
+
+def failed(second: int, address: str = "192.0.2.1") -> str:
+    return f"Dec 10 06:55:{second:02d} LabSZ sshd[1]: Failed password for root from {address} port 1 ssh2\n"
+
+
+@pytest.mark.parametrize("stage", ["sending", "sent"])
+def test_an_import_that_ends_between_sending_and_remembering_counts_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Though the file has grown before it is tried again, as logs do."""
+    logs = tmp_path / "logs"
+    file = sshd_file(tmp_path, "".join(map(failed, range(10))))
+
+    def killed(*_: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, stage, killed)
+        assert forecourt("logs", "import", "--format", "sshd", *OPTIONS, str(file), logs=logs).exit_code == 1
+    file.write_bytes("".join(map(failed, range(12))).encode())
+    settle(file)
+    take_in(file, logs, *OPTIONS)
+    assert len(records(logs, "security")) == 12
+    shown = forecourt("logs", "show", "--from", "2024-12-10", "--to", "2024-12-11", "--json", logs=logs)
+    assert len(json.loads(shown.stdout)["records"]) == 12
+    assert take_in(file, logs, *OPTIONS)["lines"] == 0
+
+
+def test_chunks_that_say_the_same_are_all_counted(tmp_path: Path) -> None:
+    """Five thousand times the same line are five thousand records."""
+    told = take_in(sshd_file(tmp_path, failed(1) * 5000), tmp_path / "logs", *OPTIONS)
+    assert told["records"] == len(records(tmp_path / "logs", "security")) == 5000
+
+
+def test_a_file_that_is_being_written_keeps_its_end_for_the_next_time(tmp_path: Path) -> None:
+    """Half a line is none yet; a traceback belongs to the message that it comes after."""
+    logs = tmp_path / "logs"
+    file = tmp_path / "auth.log"
+    file.write_text(failed(1) + failed(2)[:-12])
+    assert take_in(file, logs, *OPTIONS)["lines"] == 1
+    file.write_text(failed(1) + failed(2))
+    assert take_in(file, logs, *OPTIONS)["lines"] == 1
+    assert len(records(logs, "security")) == 2
+    app = tmp_path / "app.log"
+    message = "2024-12-10 07:00:01,000 | ERROR | app.jobs | it failed\n"
+    app.write_text(message * 2)
+    assert take_in(app, logs, "--timezone", "UTC", form="fossawork")["records"] == 1
+    app.write_text(f"{message * 2}Traceback (most recent call last):\nValueError: no such pump\n")
+    settle(app)
+    assert take_in(app, logs, "--timezone", "UTC", form="fossawork")["records"] == 1
+    assert sorted(one["error_type"] for one in records(logs, "errors")) == ["ValueError", "error"]
+
+
+def test_a_file_that_goes_on_in_the_new_year_goes_on(tmp_path: Path) -> None:
+    """What was taken in before is looked at for nothing but where it ends."""
+    logs = tmp_path / "logs"
+    old = "Dec 30 10:00:00 h sshd[1]: hello\nDec 31 10:00:00 h sshd[1]: hello\n"
+    take_in(sshd_file(tmp_path, old), logs, "--year", "2024", "--timezone", "UTC")
+    grown = sshd_file(tmp_path, f"{old}Jan  2 10:00:00 h sshd[1]: hello\n")
+    take_in(grown, logs, "--year", "2025", "--timezone", "UTC")
+    assert [one["timestamp"][:10] for one in records(logs, "logs")] == ["2024-12-30", "2024-12-31", "2025-01-02"]
+
+
+def test_standard_input_has_its_years_too(tmp_path: Path) -> None:
+    """The latest that are not in the future."""
+    lines = b"Dec 31 10:00:00 h sshd[1]: hello\nJan  2 10:00:00 h sshd[1]: hello\n"
+    arguments = ("logs", "import", "--format", "sshd", "--timezone", "UTC", "-")
+    assert forecourt(*arguments, logs=tmp_path / "logs", text=lines).exit_code == 0
+    (first, second) = (datetime.fromisoformat(one["timestamp"][:19]) for one in records(tmp_path / "logs", "logs"))
+    assert (first.month, second.month, second.year - first.year) == (12, 1, 1)
+    assert second.replace(tzinfo=UTC) <= datetime.now(UTC)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="time zones by the environment")
+def test_local_times_are_those_of_their_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In summer those of summer, be it winter now."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        lines = "Jan 10 10:00:00 h sshd[1]: hello\nJul 10 10:00:00 h sshd[1]: hello\n"
+        take_in(sshd_file(tmp_path, lines), tmp_path / "logs", "--year", "2024")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [one["timestamp"][:16] for one in records(tmp_path / "logs", "logs")] == [
+        "2024-01-10T09:00",
+        "2024-07-10T08:00",
+    ]
+
+
+def test_what_was_not_understood_can_be_tried_as_another_form(tmp_path: Path) -> None:
+    """Nothing is remembered of it, and the exit code says so; --again takes in even what was."""
+    logs = tmp_path / "logs"
+    file = sshd_file(tmp_path, '{"when": "2024-12-10T10:00:00Z", "msg": "a"}\n' * 2, "app.jsonl")
+    wrong = forecourt("logs", "import", "--format", "jsonl", str(file), logs=logs)
+    assert (wrong.exit_code, "try another --format or --map" in wrong.stderr) == (1, True)
+    assert take_in(file, logs, "--map", "time=when", form="jsonl")["records"] == 2
+    assert take_in(file, logs, "--map", "time=when", "--dry-run", form="jsonl")["records"] == 0
+    assert take_in(file, logs, "--map", "time=when", "--service", "shop", "--again", form="jsonl")["records"] == 2
+    assert sorted(one["service"] for one in records(logs, "logs")) == ["imported", "imported", "shop", "shop"]
+
+
+def test_deep_values_and_endless_messages_cost_no_more_than_others(tmp_path: Path) -> None:
+    """What is nested 300 deep comes as text; lines that belong to nothing are counted, and soon."""
+    logs = tmp_path / "logs"
+    deep = f'{{"time": "2024-12-10T10:00:00Z", "msg": "a", "deep": {"[" * 300}{"]" * 300}}}\n'
+    assert take_in(sshd_file(tmp_path, deep, "deep.jsonl"), logs, form="jsonl")["records"] == 1
+    app = "2024-12-10 07:00:01,000 | ERROR | app.jobs | it failed\n" + failed(1) * 50_000
+    began = time.monotonic()
+    told = take_in(sshd_file(tmp_path, app, "app.log"), logs, "--timezone", "UTC", form="fossawork")
+    assert time.monotonic() - began < 20
+    assert (told["records"], told["not_understood"]) == (1, 25)
+
+
+def test_one_import_at_a_time(tmp_path: Path) -> None:
+    """The second would find everything new."""
+    logs = tmp_path / "logs"
+    take_in(sshd_file(tmp_path, failed(1)), logs, *OPTIONS)
+    lock = FolderLock(logs / OWN_FOLDER / "import.lock")
+    lock.acquire()
+    refused = forecourt("logs", "import", "--format", "sshd", *OPTIONS, str(tmp_path / "auth.log"), logs=logs)
+    lock.release()
+    assert (refused.exit_code, "another import into" in refused.stderr) == (1, True)
+
+
+def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
+    packed = tmp_path / "auth.log.gz"
+    packed.write_bytes(gzip.compress(failed(1).encode() * 1000)[:40] + b"\0" * 40)
+    refused = forecourt("logs", "import", "--format", "sshd", *OPTIONS, str(packed), logs=tmp_path / "logs")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"Error: {packed}: ")
