@@ -27,6 +27,7 @@ _LABELS = {
 }
 """Indicators of rules: the rollup that tells them, and how many of its labels make the rule's key."""
 _GAP_MINUTES = 2
+_FURTHEST_FACTOR = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +136,12 @@ def propose(rule: Rule, found: Sequence[Course], period: Period, a_week: float) 
     usual = tuple(_at(values, quantile if upward else 1 - quantile) for quantile in (0.5, 0.99, 0.999))
     allowed = max(1, math.floor(a_week * period.nanos / (7 * DAY_NANO)))
     proposed, after = bands, before
-    if before > allowed:
+    if before > allowed and all(band.when.bound > 0 for band in bands):
         for factor in _factors(values, bands[0].when):
-            proposed = tuple(_widened(band, factor) for band in bands)
-            after = alerts(found, proposed, rule)
+            wider = tuple(_widened(band, factor) for band in bands)
+            count = alerts(found, wider, rule)
+            if count < after:
+                proposed, after = wider, count
             if after <= allowed:
                 break
     return Proposal(rule.name, len(values), (usual[0], usual[1], usual[2]), before, after, proposed)
@@ -149,43 +152,56 @@ def _at(values: Sequence[float], quantile: float) -> float:
 
 
 def _factors(values: Sequence[float], condition: Condition) -> Iterator[float]:
-    """Ever further away, to beyond the furthest value that there was; a share from below goes down in its failures."""
+    """Ever further away, to beyond the furthest value that there was."""
     furthest = values[-1] if condition.upward else values[0]
-    distance = furthest / condition.bound if condition.upward else (1 - furthest) / max(1e-9, 1 - condition.bound)
     factor = 1.1
-    while factor < 1.2 * distance:
+    while not _is_beyond(_moved(condition, factor), furthest, condition) and factor < _FURTHEST_FACTOR:
         yield factor
         factor *= 1.1
     yield factor
 
 
+def _is_beyond(bound: float, furthest: float, condition: Condition) -> bool:
+    return bound > 1.1 * furthest if condition.upward else bound < 0.9 * furthest
+
+
+def _moved(condition: Condition, factor: float) -> float:
+    """Further away by this factor; a share from below in what fails, and never beyond all."""
+    share = "%" in condition.text
+    if condition.upward:
+        return max(condition.bound, min(condition.bound * factor, 0.99)) if share else condition.bound * factor
+    return max(0.0, 1 - (1 - condition.bound) * factor) if share else condition.bound / factor
+
+
 def _widened(band: Band, factor: float) -> Band:
-    return replace(
-        band, when=_scaled(band.when, factor), clear=None if band.clear is None else _scaled(band.clear, factor)
-    )
+    """What clears it stays as far from its bound as it is."""
+    when = _with_bound(band.when, _rounded(band.when, _moved(band.when, factor)))
+    if band.clear is None:
+        return replace(band, when=when)
+    return replace(band, when=when, clear=_with_bound(band.clear, when.bound + band.clear.bound - band.when.bound))
 
 
-def _scaled(condition: Condition, factor: float) -> Condition:
-    """Rounded to two digits, as people write bounds, and in the unit in which it was written."""
-    bound = condition.bound * factor if condition.upward or "%" not in condition.text else _below(condition, factor)
-    if "%" in condition.text:
-        bound = min(bound, 0.99)
-        text = f"{condition.operator} {_two_digits(bound * 100)}%"
-    elif condition.text.rstrip().endswith("ms"):
-        text = f"{condition.operator} {_two_digits(bound * 1000)}ms"
-    elif condition.text.rstrip().endswith("s"):
-        text = f"{condition.operator} {_two_digits(bound)}s"
-    else:
-        text = f"{condition.operator} {_two_digits(bound)}"
-    return parse_condition(text)
+def _rounded(condition: Condition, bound: float) -> float:
+    """To two digits, as people write bounds, away from where it was."""
+    if bound <= 0:
+        return 0.0
+    unit = _unit(condition)[1]
+    step = 10.0 ** (math.floor(math.log10(bound * unit)) - 1)
+    steps = round(bound * unit / step, 6)
+    rounded = (math.ceil(steps) if condition.upward else math.floor(steps)) * step / unit
+    return min(rounded, max(0.99, condition.bound)) if "%" in condition.text and condition.upward else rounded
 
 
-def _below(condition: Condition, factor: float) -> float:
-    return max(0.0, 1 - (1 - condition.bound) * factor)
+def _unit(condition: Condition) -> tuple[str, float]:
+    """In which it was written, and how many of them make one."""
+    text = condition.text.rstrip()
+    if text.endswith("%"):
+        return "%", 100.0
+    if text.endswith("ms"):
+        return "ms", 1000.0
+    return ("s", 1.0) if text.endswith("s") else ("", 1.0)
 
 
-def _two_digits(value: float) -> str:
-    if value <= 0:
-        return "0"
-    digits = 1 - math.floor(math.log10(value))
-    return f"{math.ceil(round(value * 10.0**digits, 6)) / 10.0**digits:.10g}"
+def _with_bound(condition: Condition, bound: float) -> Condition:
+    unit, of_one = _unit(condition)
+    return parse_condition(f"{condition.operator} {max(0.0, bound) * of_one:.6g}{unit}")

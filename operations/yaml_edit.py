@@ -28,11 +28,17 @@ def _edited(text: str, way: tuple[str, ...], value: Any) -> str:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise UneditableError(f"not valid YAML: {str(error).splitlines()[0]}") from error
+    end = "\r\n" if "\r\n" in text else "\n"
     if node is None:
-        return text + ("" if not text or text.endswith("\n") else "\n") + _block(_nested(way, value), 0)
+        return text + ("" if not text or text.endswith("\n") else end) + _block(_nested(way, value), 0, end)
+    shared = _shared(node)
     left = list(way)
     while left:
         inner = _child(node, left[0])
+        if id(node) in shared or id(inner) in shared:
+            raise UneditableError(
+                f"line {node.start_mark.line + 1}: {'.'.join(way)} is shared by an alias; change it there"
+            )
         if inner is None:
             return _added(text, node, left[0], _nested(tuple(left[1:]), value), way)
         if _is_empty(inner) and len(left) > 1:
@@ -40,6 +46,22 @@ def _edited(text: str, way: tuple[str, ...], value: Any) -> str:
         node = inner
         left.pop(0)
     return _put(text, node, _flow(value), way)
+
+
+def _shared(root: yaml.Node) -> set[int]:
+    """The nodes that stand in several places, by an anchor and its aliases."""
+    seen: set[int] = set()
+    shared: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            shared.add(id(node))
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.CollectionNode):
+            waiting += [one for inner in node.value for one in (inner if isinstance(inner, tuple) else (inner,))]
+    return shared
 
 
 def _child(node: yaml.Node, key: str) -> yaml.Node | None:
@@ -68,14 +90,15 @@ def _added(text: str, node: yaml.Node, key: str, value: Any, way: Sequence[str])
         raise UneditableError(f"line {line}: {'.'.join(way)} would stand in something that is no mapping")
     pair = f"{_flow(key)}: {_flow(value)}"
     if node.flow_style:
-        end = node.end_mark.index - 1
-        before = text[:end].rstrip()
-        return before + (f", {pair}" if node.value else pair) + text[end:]
+        if not node.value:
+            return text[: node.start_mark.index + 1] + pair + text[node.start_mark.index + 1 :]
+        end = node.value[-1][1].end_mark.index
+        return f"{text[:end]}, {pair}{text[end:]}"
     first = node.value[0][0].start_mark
     start = first.index - first.column
     if text[start : first.index].strip():
         raise UneditableError(f"line {line}: {'.'.join(way)} would stand in a list; change it there")
-    return text[:start] + _block({key: value}, first.column) + text[start:]
+    return text[:start] + _block({key: value}, first.column, "\r\n" if "\r\n" in text else "\n") + text[start:]
 
 
 def _nested(way: tuple[str, ...], value: Any) -> Any:
@@ -90,13 +113,13 @@ def _flow(value: Any) -> str:
     return written.removesuffix("\n").removesuffix("\n...")
 
 
-def _block(value: dict[str, Any], column: int) -> str:
+def _block(value: dict[str, Any], column: int, end: str) -> str:
     """Lines, one for each key that leads to a single further one, and what is below on one line."""
     lines = []
     while True:
         ((key, inner),) = value.items()
         if not (isinstance(inner, dict) and len(inner) == 1 and isinstance(next(iter(inner.values())), dict)):
-            lines.append(f"{' ' * column}{_flow(key)}: {_flow(inner)}\n")
+            lines.append(f"{' ' * column}{_flow(key)}: {_flow(inner)}{end}")
             return "".join(lines)
-        lines.append(f"{' ' * column}{_flow(key)}:\n")
+        lines.append(f"{' ' * column}{_flow(key)}:{end}")
         value, column = inner, column + _INDENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -53,16 +54,32 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step: a crash leaves the old file or the new one; raise OSError."""
+    """Put `content` at `path` in one step: a crash leaves the old file or the new one; raise OSError.
+
+    The new one has the mode of the old one, and its owner where we may give it.
+    """
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o640)
     try:
+        _take_after(descriptor, path)
         write_all(descriptor, content)
         sync_file(descriptor)
     finally:
         os.close(descriptor)
     fresh.replace(path)
     sync_folder(path.parent)
+
+
+def _take_after(descriptor: int, path: Path) -> None:
+    if os.name == "nt":
+        return
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        return
+    os.fchmod(descriptor, old.st_mode & 0o7777)
+    with suppress(PermissionError):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alerting import records
+from operations import rule_groups
 from operations.cli import main
 from operations.configuration import load
+from operations.rule_changes import RULES
 from processors.default_rules import DEFAULT_RULES
 from storage import State
 from storage.names import OWN_FOLDER
@@ -59,6 +62,57 @@ def test_a_group_is_switched_off_as_a_diff_and_in_the_file_when_wanted(config: P
     assert rules["host.cpu"].enabled
     again = run("rules", "enable", "http", "--disable", "--write", "--config", str(config))
     assert again.stdout == f"all {len(names)} rules of http are off already\n"
+
+
+SHARED = """\
+processors:
+  thresholds:
+    rules:
+      http.server.p95: &slow {enabled: true, for: 3min}
+      db.query.p95: *slow
+"""
+
+
+def test_what_an_alias_shares_is_not_changed(config: Path) -> None:
+    """Another rule would go off with it."""
+    config.write_text(SHARED, encoding="utf-8")
+    for group in ("http", "db"):
+        refused = run("rules", "enable", group, "--disable", "--write", "--config", str(config), code=1)
+        assert "is shared by an alias; change it there" in refused.stderr
+    assert config.read_text(encoding="utf-8") == SHARED
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes and links")
+def test_the_file_keeps_its_mode_its_line_ends_and_who_links_to_it(config: Path) -> None:
+    """It may hold secrets, and somebody else's editor may be set to CRLF."""
+    config.write_bytes(WRITTEN.replace("\n", "\r\n").encode())
+    config.chmod(0o600)
+    link = config.with_name("link.yaml")
+    link.symlink_to(config.name)
+    run("rules", "enable", "db", "--disable", "--write", "--config", str(link))
+    assert link.is_symlink()
+    assert config.stat().st_mode & 0o777 == 0o600
+    content = config.read_bytes()
+    assert content.count(b"\n") == content.count(b"\r\n")
+    assert not load(config).configuration.processors.thresholds.rules["db.query.p95"].enabled
+    assert [path.name for path in config.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_file_of_nothing_but_rules_is_changed_too(config: Path) -> None:
+    config.write_text("rules:\n  host.cpu: {enabled: true}\n", encoding="utf-8")
+    run("rules", "enable", "host", "--disable", "--write", "--config", str(config))
+    rules = load(config).configuration.processors.thresholds.rules
+    assert not any(rules[name].enabled for name in rules if name.startswith("host."))
+
+
+def test_a_change_that_only_the_check_refuses_is_not_written(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is loaded as it would be, and told by its own name."""
+    monkeypatch.setattr(rule_groups, "enabling", lambda *_, **__: [((*RULES, "host.cpu", "enabled"), "perhaps")])
+    refused = run("rules", "enable", "host", "--disable", "--write", "--config", str(config), code=1)
+    assert "it would not be valid, so nothing was written" in refused.stderr
+    assert "otel-config.yaml:" in refused.stderr
+    assert "proposed" not in refused.stderr
+    assert config.read_text(encoding="utf-8") == WRITTEN
 
 
 def test_groups_are_listed_and_one_that_is_not_there_is_guessed() -> None:

@@ -101,6 +101,21 @@ def test_what_can_not_be_edited_says_where(text: str, way: tuple[str, ...], told
     assert told in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("{a: 1,}\n", "{a: 1, b: 2,}\n"),
+        ("{a: 1  # one\n}\n", "{a: 1, b: 2  # one\n}\n"),
+        ("{\n  a: [1, 2],  # one\n}\n", "{\n  a: [1, 2], b: 2,  # one\n}\n"),
+        ("{ }\n", "{b: 2 }\n"),
+        ("a: 1\r\n", "b: 2\r\na: 1\r\n"),
+    ],
+)
+def test_a_key_goes_where_the_text_stays_valid(text: str, after: str) -> None:
+    """Beside comments, commas at the end and whatever ends lines."""
+    assert edited(text, [(("b",), 2)]) == after
+
+
 _KEYS = st.sampled_from(["a", "b.c", "d e", "http", "1", "true"])
 _SCALARS = st.one_of(
     st.integers(-5, 5), st.sampled_from(["", "> 3s", "#no", "x: y", "ä", "no", "'", '"', "a\nb"]), st.booleans()
