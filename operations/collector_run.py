@@ -77,6 +77,8 @@ class Process:
         self._came_up = threading.Event()
         self._problem = ""
         """Why the new configuration could not be used, when it could not."""
+        self._ends = False
+        """Whether somebody has asked it to stop: no turn begins any more."""
 
     async def serve(self) -> None:
         """Raise as Collector.run when the first turn can't start."""
@@ -90,12 +92,12 @@ class Process:
             try:
                 await self._collector().run(self._turn)
             except _FAULTS as error:
-                if self._next is None:
+                if self._next is None or self._ends:
                     raise
                 _log.exception("the new configuration can't be used; going back to the last one")
                 self._problem, self._next = str(error), None
                 continue
-            if not self._turn.reloads:
+            if self._ends or not self._turn.reloads:
                 _log.info("stopped")
                 return
             reloaded = True
@@ -121,7 +123,13 @@ class Process:
             signal.signal(getattr(signal, _RELOAD_SIGNAL), lambda *_: self._reload_by_signal())
 
     def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._turn.stopping.set)
+        self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        """Also while a turn ends for a reload: it is the last one then."""
+        self._ends = True
+        self._turn.reloads = False
+        self._turn.stopping.set()
 
     def _stop_asked(self, _arguments: dict[str, Any]) -> str:
         self._stop()
@@ -153,6 +161,8 @@ class Process:
             return source.name
 
     def _change_to(self, source: Source) -> None:
+        if self._ends:
+            return
         self._next = source
         self._turn.reloads = True
         self._turn.stopping.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import threading
 import time
 from collections import Counter
@@ -164,6 +165,21 @@ def _until(done: Future[Any], look: Callable[[], CollectorRow | None]) -> Iterat
     while not done.done():
         yield look()
         time.sleep(0.001)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="reload by a signal")
+@pytest.mark.parametrize("delay_seconds", [0.0, 0.02, 0.05, 0.1, 0.2])
+def test_a_stop_during_a_reload_is_a_stop(tmp_path: Path, delay_seconds: float) -> None:
+    """Whatever stage the reload is at."""
+    with fixed_port(tmp_path) as sidecar:
+        sidecar.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while not any("reloading" in line for line in sidecar.output):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        time.sleep(delay_seconds)
+        sidecar.process.send_signal(signal.SIGTERM)
+        assert sidecar.wait() == 0
 
 
 def test_status_and_stop(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ class Sidecar:
 
     def _read_on(self) -> None:
         assert self.process.stderr is not None
-        self.output += list(self.process.stderr)
+        for line in self.process.stderr:
+            self.output.append(line)
 
     def kill(self) -> None:
         """End it as a crash would: no handler runs."""
