@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 _WORD = re.compile(r"\w+")
 _PATTERN = re.compile(r"[\[*?]")
 _MEMORY_LIMIT = "2GiB"
+_ONE_COLUMN = {"received_unix_nano": "BIGINT"}
 _ATTRIBUTE = """
 CREATE MACRO attr(attributes, name) AS
     json_extract_string(attributes, '/' || replace(replace(name, '~', '~0'), '/', '~1'))
@@ -70,6 +71,7 @@ class Engine:
         self._files = SegmentFiles(folder, archive)
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, "preserve_insertion_order": False})
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET temp_directory = ''")  # nothing is spilled: not into the folder of whoever asks
         self._connection.execute(_ATTRIBUTE)
         folders = [form for one in (folder, archive) if one is not None for form in (str(one), _literally(one))]
         self._connection.execute(f"SET allowed_directories = [{_listed(folders)}]")
@@ -78,12 +80,15 @@ class Engine:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
-    def sql(self, text: str, parameters: Sequence[Any] = (), period: Period | None = None) -> Rows:
+    def sql(
+        self, text: str, parameters: Sequence[Any] = (), period: Period | None = None, *, most: int | None = None
+    ) -> Rows:
         """The rows of one SELECT over the views, which hold what happened in `period`, or everything.
 
-        Values are bound to `?` or `$1`. Raise QueryError, or StoreFormatError for a newer folder.
+        Values are bound to `?` or `$1`; at most `most` rows are fetched. Raise QueryError, or StoreFormatError for a
+        newer folder.
         """
-        columns, rows = self._over(text, period, lambda: self._run(text, parameters))
+        columns, rows = self._over(text, period, lambda: self._run(text, parameters, most))
         return Rows(columns, rows)
 
     def copy(self, text: str, target: Path, period: Period | None = None) -> None:
@@ -110,11 +115,26 @@ class Engine:
                 moved += not culprit.exists()
                 if culprit.exists() or moved > _LISTINGS_ANEW:
                     unread[culprit] = _in_words(error).splitlines()[0]
+            except duckdb.InvalidInputException as error:
+                broken = self._broken(found)
+                if not broken:
+                    raise QueryError(_in_words(error)) from error
+                unread.update(broken)
             except duckdb.Error as error:
                 raise QueryError(_in_words(error)) from error
             finally:
                 for stream in found:
                     self._connection.execute(f"DROP VIEW IF EXISTS {stream}")
+
+    def _broken(self, found: Mapping[str, Found]) -> dict[Path, str]:
+        """The segments that can't be read, and why: some errors don't name theirs."""
+        broken = {}
+        for path in [path for files in found.values() for path in files.paths]:
+            try:
+                self._connection.execute(f"SELECT count(*) FROM {_source([path], _ONE_COLUMN)}")  # noqa: S608  # our own names
+            except duckdb.Error as error:
+                broken[path] = _in_words(error).splitlines()[0]
+        return broken
 
     def _found(self, stream: str, period: Period | None, unread: Mapping[Path, str]) -> Found:
         found = self._files.find(stream, period)
@@ -133,10 +153,12 @@ class Engine:
                 f" {time} AS event_unix_nano, * FROM {source} WHERE received_unix_nano IS NOT NULL{limits}"
             )
 
-    def _run(self, text: str, parameters: Sequence[Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    def _run(
+        self, text: str, parameters: Sequence[Any], most: int | None = None
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         cursor = self._connection.execute(_one_select(text), list(parameters))
         columns = tuple(column[0] for column in cursor.description or ())
-        return columns, cursor.fetchall()
+        return columns, cursor.fetchall() if most is None else cursor.fetchmany(most)
 
     def _note(self, found: Mapping[str, Found], unread: Mapping[Path, str]) -> None:
         """What could not be read: the manifest tells of closed segments, those that it does not know are counted."""
@@ -144,7 +166,7 @@ class Engine:
         for stream, files in found.items():
             count = 0
             if files.unlisted:
-                source = _source(files.unlisted, {"received_unix_nano": "BIGINT"})
+                source = _source([path for path in files.unlisted if path not in unread], _ONE_COLUMN)
                 _, ((count,),) = self._run(f"SELECT count(*) FROM {source} WHERE received_unix_nano IS NULL", ())  # noqa: S608  # our own names
             self.corrupt_lines[stream] = files.corrupt + max(0, count - sum(map(_is_being_written, files.unlisted)))
 

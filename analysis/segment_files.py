@@ -102,10 +102,10 @@ def _is_whole(entry: Any) -> bool:
 
 def _may_hold(name: SegmentName, entry: Any, period: Period, *, inner: bool) -> bool:
     """By all its event times, or, if `inner`, by 98 % of them when it was written more than a day off the period."""
-    near = hour_of(max(0, period.start_unix_nano - HOUR_NANO)) <= name.hour
-    near = near and name.hour <= hour_of(max(0, period.end_unix_nano + _LATE_NANO))
-    if entry is None:
-        return near
+    since = hour_of(max(0, period.start_unix_nano - HOUR_NANO)) <= name.hour
+    near = since and name.hour <= hour_of(max(0, period.end_unix_nano + _LATE_NANO))
+    if entry is None:  # it is being written, or few are: what is late or imported is in it too
+        return since
     times = entry["times"]
     if times is None:
         return False

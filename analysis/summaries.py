@@ -95,14 +95,13 @@ def _cells(
     """From the coarsest rollups that have been written for a part of the period, and from finer ones around it."""
     (stream, length), finer = resolutions[0], resolutions[1:]
     inner = _inner(period, length, whole=bool(finer))
-    written = _written(engine, stream, length, inner) if inner.nanos > 0 else None
-    if written is None:
-        yield from _beside(engine, indicator, period, finer, raw)
-        return
-    if finer:
-        yield from _beside(engine, indicator, Period(period.start_unix_nano, written.start_unix_nano), finer, raw)
-    yield from _lines(engine, stream, indicator, written)
-    yield from _beside(engine, indicator, Period(written.end_unix_nano, period.end_unix_nano), finer, raw)
+    start = period.start_unix_nano
+    for written in _written(engine, stream, length, inner, gaps=bool(finer)):
+        if finer:
+            yield from _beside(engine, indicator, Period(start, written.start_unix_nano), finer, raw)
+        yield from _lines(engine, stream, indicator, written)
+        start = written.end_unix_nano
+    yield from _beside(engine, indicator, Period(start, period.end_unix_nano), finer, raw)
 
 
 def _beside(
@@ -126,10 +125,25 @@ def _inner(period: Period, length: int, *, whole: bool) -> Period:
     return Period(first, period.end_unix_nano // length * length)
 
 
-def _written(engine: Engine, stream: str, length: int, inner: Period) -> Period | None:
-    """From the first to the last step that has any line: all between them are complete."""
-    ((first, last),) = engine.sql(f"SELECT min(time_unix_nano), max(time_unix_nano) FROM {stream}", (), inner)  # noqa: S608  # our own names
-    return None if first is None else Period(first, last + length)
+def _written(engine: Engine, stream: str, length: int, inner: Period, *, gaps: bool) -> list[Period]:
+    """The steps that have any line, adjoining ones as one.
+
+    Of the finest resolution (no `gaps`) all between the first and the last are complete: an empty minute has no line.
+    A coarser step without any may have been lost, or never made; finer ones tell.
+    """
+    if inner.nanos <= 0:
+        return []
+    if not gaps:
+        ((first, last),) = engine.sql(f"SELECT min(time_unix_nano), max(time_unix_nano) FROM {stream}", (), inner)  # noqa: S608  # our own names
+        return [] if first is None else [Period(first, last + length)]
+    rows = engine.sql(f"SELECT DISTINCT time_unix_nano FROM {stream} ORDER BY time_unix_nano", (), inner)  # noqa: S608  # as above
+    found: list[Period] = []
+    for (start,) in rows:
+        if found and found[-1].end_unix_nano == start:
+            found[-1] = Period(found[-1].start_unix_nano, start + length)
+        else:
+            found.append(Period(start, start + length))
+    return found
 
 
 def _lines(engine: Engine, stream: str, indicator: str, period: Period) -> Iterator[Cell]:

@@ -13,7 +13,7 @@ from typing import Any
 from storage import State, StateError
 from storage.names import OWN_FOLDER
 from storage.retention import Policy
-from storage.upkeep import Done, Upkeep, judged_bytes
+from storage.upkeep import Done, Judged, Upkeep, judged_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -51,11 +51,7 @@ class Retention:
         """One pass, told as a value for JSON; raise OSError or StateError."""
         policy = self._policy if floor_bytes is None else with_floor(self._policy, floor_bytes)
         with self._one_at_a_time:
-            state = State.open(self._folder / OWN_FOLDER / "state.db")
-            try:
-                judged = judged_bytes(state)
-            finally:
-                state.close()
+            judged = judged_in(self._folder)
             done = self._upkeep(policy).run(self._clock(), judged, dry_run=dry_run, stopped=self._stopping.is_set)
         return told(done)
 
@@ -63,7 +59,8 @@ class Retention:
         """Delete what these streams have from before then; as `run`."""
         with self._one_at_a_time:
             upkeep = self._upkeep(self._policy)
-            return told(upkeep.prune(streams, before_unix_nano, self._clock(), dry_run=dry_run))
+            judged = judged_in(self._folder)
+            return told(upkeep.prune(streams, before_unix_nano, self._clock(), judged, dry_run=dry_run))
 
     def _run_until_stopped(self) -> None:
         seconds = _FIRST_SECONDS
@@ -80,6 +77,15 @@ class Retention:
             if given["steps"]:
                 counts = Counter(step["act"] for step in given["steps"])
                 _log.info("retention: %s", ", ".join(f"{act} {count}" for act, count in counts.items()))
+
+
+def judged_in(folder: Path) -> Judged:
+    """How far judging has come; raise StateError."""
+    state = State.open(folder / OWN_FOLDER / "state.db")
+    try:
+        return judged_bytes(state)
+    finally:
+        state.close()
 
 
 def with_floor(policy: Policy, floor_bytes: int) -> Policy:

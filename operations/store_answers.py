@@ -19,18 +19,17 @@ from rich.progress import Progress
 
 from alerting import records
 from analysis.schema import STREAMS
-from collector.retention import told, with_floor
+from collector.retention import judged_in, told, with_floor
 from operations.alert_state import loaded, opened
 from operations.collector_requests import ask, runs_on
 from operations.configuration import Configuration
 from operations.reading import archive_of
 from operations.tables import show_table
 from processors.evaluation import format_value
-from storage import FolderInUseError, State, Store, StoreFormatError
+from storage import FolderInUseError, StateError, Store, StoreFormatError
 from storage.inventory import inventory
 from storage.names import OWN_FOLDER
 from storage.retention import GRACE_NANO, Policy, Step, plan
-from storage.upkeep import judged_bytes
 from storage.usage import usage
 from storage.verify import Verified, verify
 
@@ -62,7 +61,7 @@ def _echo_json(content: Any) -> None:
 def _faults() -> Iterator[None]:
     try:
         yield
-    except (StoreFormatError, FolderInUseError, OSError) as error:
+    except (StoreFormatError, FolderInUseError, StateError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -210,11 +209,7 @@ def _maintain(folder: Path, policy: Policy, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _pass(folder: Path, policy: Policy, store: Store, *, dry_run: bool) -> dict[str, Any]:
-    state = State.open(folder / OWN_FOLDER / "state.db")
-    try:
-        judged = judged_bytes(state)
-    finally:
-        state.close()
+    judged = judged_in(folder)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
@@ -278,7 +273,8 @@ def tell_pruned(
             done = ask(folder, "prune", arguments, _LONG_SECONDS)
         else:
             with _owned(folder) as store:
-                done = told(store.upkeep(policy).prune(streams, before, time.time_ns(), dry_run=dry_run))
+                upkeep, judged = store.upkeep(policy), judged_in(folder)
+                done = told(upkeep.prune(streams, before, time.time_ns(), judged, dry_run=dry_run))
     _tell_done(done, dry_run=dry_run, as_json=as_json)
 
 

@@ -18,6 +18,8 @@ from storage.sync import replace_file
 
 FORMAT = 1
 """The store's format; a newer one is refused, an older one is read."""
+_TIMES_END = 2**64
+"""OTLP's times are unsigned numbers of 64 bits."""
 DAMAGED = (OSError, EOFError, zlib.error)
 """What reading a segment raises, compressed or not."""
 
@@ -118,11 +120,12 @@ def event_time(line: bytes) -> int | None:
     """As in the table of fields: sent, else observed, else arrival; None for a line that is no record."""
     try:
         record = orjson.loads(line)
-        return int(
+        time = int(
             record["time_unix_nano"] or record.get("observed_time_unix_nano") or record["received_unix_nano"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+    return time if 0 <= time < _TIMES_END else None
 
 
 def _key(segment: Path) -> str:

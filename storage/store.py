@@ -172,12 +172,14 @@ class Store:
                 return
             self._closing = True
             self._changed.notify()
-        for thread in self._threads:
-            thread.join()
-        for writer in self._writers.values():
-            writer.close()
-        self._save_manifest()
-        self._lock.release()
+        try:
+            for thread in self._threads:
+                thread.join()
+            for writer in self._writers.values():
+                writer.close()
+            self._save_manifest()
+        finally:
+            self._lock.release()
 
     def _recover(self) -> None:
         for stream in stream_folders(self._folder):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.compression import SpoiltError, StoppedError, compress, move, packs, remove, same_bytes
 from storage.inventory import Piece, inventory
-from storage.manifest import Manifest
+from storage.manifest import DAMAGED, Manifest
 from storage.names import OWN_FOLDER, SegmentName, hour_of
 from storage.retention import Policy, Step, next_for_room, plan
 from storage.state import State
@@ -84,10 +84,12 @@ class Upkeep:
             self._save_manifest(done)
         return done
 
-    def prune(self, streams: Collection[str], before_unix_nano: int, now_unix_nano: int, *, dry_run: bool) -> Done:
+    def prune(
+        self, streams: Collection[str], before_unix_nano: int, now_unix_nano: int, judged: Judged, *, dry_run: bool
+    ) -> Done:
         """Delete the closed segments of these streams whose hour was over before then, in whatever form."""
         done = Done()
-        closed = self._closed(now_unix_nano, {})
+        closed = self._closed(now_unix_nano, judged)
         for piece in inventory(self._folder, self._policy.archive):
             old = piece.stream in streams and piece.ends_unix_nano <= before_unix_nano
             if old and (piece.name.compressed or closed(piece)):
@@ -167,7 +169,7 @@ class Upkeep:
     def _carry_out(self, step: Step, done: Done, stopped: Callable[[], bool] = lambda: False) -> None:
         try:
             done.freed_bytes += self._do(step, stopped)
-        except (OSError, SpoiltError, EOFError) as error:
+        except (SpoiltError, *DAMAGED) as error:
             done.failures.append(f"{step.piece.path}: {error}")
             _log.warning("%s could not be done: %s: %s", step.act, step.piece.path, error)
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.inventory import Piece, inventory
 from storage.manifest import DAMAGED, Manifest
-from storage.names import OWN_FOLDER
+from storage.names import OWN_FOLDER, SegmentName
 
 _DAY_NANO = 86_400_000_000_000
 _CHUNK = 1 << 20
@@ -32,8 +32,9 @@ class Usage:
     def bytes(self) -> int:
         return self.plain_bytes + self.compressed_bytes + self.archived_bytes
 
-    def add(self, piece: Piece, records: int, now_unix_nano: int) -> None:
-        self.segments += 1
+    def add(self, piece: Piece, records: int, now_unix_nano: int, *, again: bool) -> None:
+        """`again` where another form of the segment lies there, as for a minute after it was compressed."""
+        self.segments += not again
         self.records += records
         if piece.archived:
             self.archived_bytes += piece.bytes
@@ -60,8 +61,11 @@ def usage(folder: Path, archive: Path | None, now_unix_nano: int) -> list[Usage]
     """The largest stream first; raise StoreFormatError, or OSError."""
     manifest = Manifest.load(folder / OWN_FOLDER / "manifest.json")
     found: dict[str, Usage] = {}
+    seen: set[tuple[str, SegmentName]] = set()
     for piece in inventory(folder, archive):
         known = manifest.get(piece.path)
-        records = known.records if known else _lines(piece)
-        found.setdefault(piece.stream, Usage(piece.stream)).add(piece, records, now_unix_nano)
+        again = piece.segment in seen
+        seen.add(piece.segment)
+        records = 0 if again else known.records if known else _lines(piece)
+        found.setdefault(piece.stream, Usage(piece.stream)).add(piece, records, now_unix_nano, again=again)
     return sorted(found.values(), key=lambda one: (-one.bytes, one.stream))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.inventory import Piece, inventory
 from storage.manifest import Manifest, event_time
-from storage.names import OWN_FOLDER
+from storage.names import OWN_FOLDER, SegmentName
 
 
 @dataclass(slots=True)
@@ -34,26 +34,30 @@ def verify(folder: Path, archive: Path | None, streams: Iterable[str] = ()) -> I
     wanted = list(streams) or sorted(by_stream)
     for stream in wanted:
         verified = Verified(stream)
+        seen: set[tuple[str, SegmentName]] = set()
         for piece in by_stream.get(stream, ()):
-            _verify(piece, manifest, verified)
+            _verify(piece, manifest, verified, again=piece.segment in seen)
+            seen.add(piece.segment)
         yield verified
 
 
-def _verify(piece: Piece, manifest: Manifest, verified: Verified) -> None:
-    verified.segments += 1
+def _verify(piece: Piece, manifest: Manifest, verified: Verified, *, again: bool) -> None:
+    """`again` where another form of the segment was read: it has the same records."""
+    verified.segments += not again
     verified.bytes += piece.bytes
     known = manifest.get(piece.path)
     try:
         records, corrupt, size, torn = _read(piece.path)
     except FileNotFoundError:  # retention was there meanwhile: its other form is read
-        verified.segments -= 1
+        verified.segments -= not again
         verified.bytes -= piece.bytes
         return
     except (OSError, EOFError, zlib.error) as error:
         verified.problems.append(f"{piece.path}: can't be read to its end: {error}")
         return
-    verified.records += records
-    verified.corrupt_lines += corrupt
+    if not again:
+        verified.records += records
+        verified.corrupt_lines += corrupt
     if corrupt and (known is None or corrupt > known.corrupt):
         verified.problems.append(f"{piece.path}: {corrupt} lines are no records")
     if torn and (known is not None or piece.name.compressed):

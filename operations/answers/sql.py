@@ -20,13 +20,17 @@ from operations.reading import Answer, Reading
 from operations.tables import show_table
 
 _CELL = 200
+_MOST_ROWS = 1_000_000
+"""In memory: what is larger is nobody's to read, and Parquet is written as it comes."""
 
 
 def rows(reading: Reading, text: str, form: str, output: Path | None) -> Answer:
     """The rows in the form that was asked for, on the terminal or in a file."""
     if form == "parquet":
         return _parquet(reading, text, output)
-    found = reading.engine.sql(text, (), reading.period)
+    found = reading.engine.sql(text, (), reading.period, most=_MOST_ROWS)
+    if len(found.rows) == _MOST_ROWS:
+        click.echo(f"cut after {_MOST_ROWS:,} rows; --format parquet has no end", err=True)
     content = [{name: _value(value) for name, value in row.items()} for row in found.dicts()]
 
     def show() -> None:

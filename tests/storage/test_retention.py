@@ -277,8 +277,8 @@ def test_streams_that_are_named_are_pruned(tmp_path: Path) -> None:
     folder.put("metrics", 1)
     folder.put("metrics", 60, closed=False)
     folder.put("traces", 48)
-    dry = folder.upkeep().prune(["metrics"], NOW - DAY, NOW, dry_run=True)
-    done = folder.upkeep().prune(["metrics"], NOW - DAY, NOW, dry_run=False)
+    dry = folder.upkeep().prune(["metrics"], NOW - DAY, NOW, {}, dry_run=True)
+    done = folder.upkeep().prune(["metrics"], NOW - DAY, NOW, {}, dry_run=False)
     assert [step.piece.path for step in dry.steps] == [step.piece.path for step in done.steps]
     assert folder.names() == ["2026-11-21T00.jsonl", "2026-11-21T12.jsonl", "2026-11-23T11.jsonl"]
 
