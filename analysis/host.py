@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analysis.engine import Engine
 from analysis.period import DAY_NANO, HOUR_NANO, MINUTE_NANO, Period
-from analysis.summaries import Total, course
+from analysis.summaries import Key, Total, course, key_of
 
 INDICATORS = ("host.cpu", "host.memory", "host.disk", "db.pool.utilization")
 _PARTS = 24
@@ -66,13 +66,14 @@ def utilization(engine: Engine, period: Period, indicators: Sequence[str] = INDI
     parts = parts_of(period, _PARTS)
     found = []
     for indicator in indicators:
+        latest = _latest(engine, indicator, period)
         for key, totals in sorted(course(engine, indicator, parts).items()):
             whole = Total()
             for total in totals:
                 whole.merge(total)
             means = tuple(total.histogram.sum / total.count if total.count else None for total in totals)
             values = whole.histogram
-            last = next(mean for mean in reversed(means) if mean is not None)
+            last = latest[key] if key in latest else next(mean for mean in reversed(means) if mean is not None)
             found.append(
                 Utilization(
                     indicator,
@@ -88,19 +89,30 @@ def utilization(engine: Engine, period: Period, indicators: Sequence[str] = INDI
     return found
 
 
+def _latest(engine: Engine, indicator: str, period: Period) -> dict[Key, float]:
+    """The mean of the last minute, of what was measured within the last hour."""
+    rows = engine.sql(
+        "SELECT key, max_by(sum / count, time_unix_nano) FROM rollups WHERE indicator = ? AND count > 0 GROUP BY key",
+        (indicator,),
+        Period(max(period.start_unix_nano, period.end_unix_nano - HOUR_NANO), period.end_unix_nano),
+    )
+    return {key_of(key): value for key, value in rows}
+
+
 def of_key(key: Sequence[str]) -> str:
     """The last label that says anything: the disk of a host, the pool of a service."""
     return " ".join(filter(None, key))
 
 
 def parts_of(period: Period, count: int) -> list[Period]:
-    """About so many equal parts of whole minutes, hours or days; the first begins at a whole minute or hour."""
+    """About so many equal parts of whole minutes, hours or days; the first and the last are what lies in the period."""
     length = max(1, period.nanos // count)
     unit = next((one for one in (DAY_NANO, HOUR_NANO) if length >= one), MINUTE_NANO)
     width = -(-length // unit) * unit
     begins = min(unit, HOUR_NANO)
     starts = range(period.start_unix_nano // begins * begins, period.end_unix_nano, width)
-    return [Period(start, min(start + width, period.end_unix_nano)) for start in starts]
+    first = period.start_unix_nano - period.start_unix_nano % MINUTE_NANO
+    return [Period(max(start, first), min(start + width, period.end_unix_nano)) for start in starts]
 
 
 def trends(engine: Engine, period: Period) -> list[Trend]:

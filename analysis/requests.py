@@ -108,12 +108,13 @@ def _times(total: Total, service: str | None, method: str | None, route: str | N
 
 def _raw(engine: Engine, period: Period) -> Iterator[Sample]:
     rows = engine.sql(
-        f"SELECT event_unix_nano, service, method, route, response_time, {_FAILED} FROM performance",  # noqa: S608  # our own names
+        f"SELECT event_unix_nano, service, method, route, response_time, {_FAILED} FROM performance"  # noqa: S608  # our own names
+        " WHERE response_time IS NOT NULL",
         (),
         period,
     )
     for time, service, method, route, seconds, failed in rows:
-        yield Sample(time, (service, method or "", route or ""), seconds, failed)
+        yield Sample(time, (service or "", method or "", route or ""), seconds, bool(failed))
 
 
 def traffic(engine: Engine, parts: list[Period]) -> list[RequestTimes]:

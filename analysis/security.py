@@ -151,26 +151,27 @@ _BREACH = "login after many failures"
 
 
 def _broken_in(engine: Engine, period: Period, threshold: int) -> list[Suspicion]:
-    """Addresses that got in after so many failures: somebody may have found a password."""
+    """Addresses that got in after so many failures since they last did: somebody may have found a password."""
     rows = engine.sql(
         f"""
-        WITH tries AS (
-            SELECT {_ADDRESS} AS address, outcome, event_unix_nano, {USER} AS name FROM security WHERE {_LOGIN}
-        ), got_in AS (
-            SELECT address, min(event_unix_nano) AS time, min(name) AS name
-            FROM tries WHERE outcome = 'success' GROUP BY address
-        )
-        SELECT tries.address, count(*), min(event_unix_nano), max(got_in.time), max(got_in.name)
-        FROM tries JOIN got_in ON tries.address = got_in.address AND tries.event_unix_nano < got_in.time
-        WHERE outcome = 'failure' AND tries.address <> '' GROUP BY tries.address HAVING count(*) >= ?
+        SELECT {_ADDRESS} AS address, outcome, event_unix_nano, coalesce({USER}, '') AS name
+        FROM security WHERE {_LOGIN} AND {_ADDRESS} <> '' ORDER BY event_unix_nano
         """,  # noqa: S608  # our own expressions
-        (threshold,),
+        (),
         period,
     )
-    return [
-        Suspicion(_BREACH, address, count, first, last, f"then in as {name or 'somebody'}")
-        for address, count, first, last, name in rows
-    ]
+    failed: dict[str, list[int]] = {}
+    found: dict[str, Suspicion] = {}
+    for address, outcome, time, name in rows:
+        if outcome == "failure":
+            failed.setdefault(address, []).append(time)
+        elif outcome == "success":
+            tries = failed.pop(address, [])
+            known = found.get(address)
+            if len(tries) >= threshold and (known is None or len(tries) > known.count):
+                detail = f"then in as {name or 'somebody'}"
+                found[address] = Suspicion(_BREACH, address, len(tries), tries[0], time, detail)
+    return list(found.values())
 
 
 def _refused_tokens(engine: Engine, period: Period) -> list[Suspicion]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -70,15 +71,20 @@ def totals(engine: Engine, indicator: str, period: Period, raw: Raw | None = Non
 
 
 def course(engine: Engine, indicator: str, parts: Sequence[Period], raw: Raw | None = None) -> dict[Key, list[Total]]:
-    """By key one sum for each of the adjoining `parts`, all as long as the first but the last."""
+    """By key one sum for each of the adjoining `parts`."""
     whole = Period(parts[0].start_unix_nano, parts[-1].end_unix_nano)
-    fitting = [one for one in _RESOLUTIONS if all(part.start_unix_nano % one[1] == 0 for part in parts)]
+    fitting = [one for one in _RESOLUTIONS if all(part.start_unix_nano % one[1] == 0 for part in parts[1:])]
+    starts = [part.start_unix_nano for part in parts]
     found: dict[Key, list[Total]] = {}
-    width = max(1, parts[0].nanos)
     for cell in _cells(engine, indicator, whole, fitting or _RESOLUTIONS[-1:], raw):
-        index = min(max(0, (cell.start_unix_nano - whole.start_unix_nano) // width), len(parts) - 1)
+        index = max(0, bisect_right(starts, cell.start_unix_nano) - 1)
         found.setdefault(cell.key, [Total() for _ in parts])[index].add(cell)
     return found
+
+
+def key_of(text: str) -> Key:
+    """The `key` of a line."""
+    return tuple(map(str, orjson.loads(text).values()))
 
 
 def minutes(engine: Engine, indicator: str, period: Period, labels: int) -> dict[Key, list[tuple[int, Total]]]:
@@ -155,7 +161,7 @@ def _lines(engine: Engine, stream: str, indicator: str, period: Period) -> Itera
     for start, key, count, errors, histogram in found:
         yield Cell(
             start,
-            tuple(map(str, orjson.loads(key).values())),
+            key_of(key),
             count,
             errors or 0,
             Histogram.from_json(orjson.loads(histogram)),

@@ -153,7 +153,8 @@ class Collector:
                     started.append(server)
                     await server.start()
             endpoints = self._endpoints(grpc, http_socket, sockets)
-            state.record_start(_row(endpoints))
+            began = last.started_unix_nano if turn.reloaded and last is not None else time.time_ns()
+            state.record_start(_row(endpoints, began))
             self._notifier.start()
             unclean = not turn.reloaded and last is not None and last.stopped_unix_nano is None
             event = "configuration.reloaded" if turn.reloaded else "collector.started"
@@ -282,8 +283,8 @@ def _note(rule: Rule) -> RuleNote:
     return RuleNote(rule.name, settings.labels, bands, settings.next_steps, settings.indicator or "")
 
 
-def _row(endpoints: Mapping[str, str]) -> CollectorRow:
-    return CollectorRow(os.getpid(), metadata.version("forecourt"), endpoints, time.time_ns(), None)
+def _row(endpoints: Mapping[str, str], began: int) -> CollectorRow:
+    return CollectorRow(os.getpid(), metadata.version("forecourt"), endpoints, began, None)
 
 
 def _ssl_context(settings: TlsSettings) -> ssl.SSLContext:

@@ -12,9 +12,11 @@ import click
 import orjson
 
 from alerting import records
-from operations.alert_state import is_running, loaded, opened, wait_for
+from operations.alert_state import is_running, opened, wait_for
 from operations.json_values import rfc3339
 from operations.published import published
+from operations.question_settings import load_part
+from operations.settings_file import ConfigurationError
 from operations.tables import lasted, moment
 from storage.names import OWN_FOLDER
 from storage.state import CollectorRow
@@ -44,15 +46,23 @@ def runs_on(folder: Path) -> bool:
         return is_running(state)
 
 
+def _configured(config: Path | None) -> Path:
+    """The folder that a file names, whatever else is wrong in it: who runs must be reached all the same."""
+    try:
+        return load_part(config).store.path
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def reload(config: Path | None, logs: Path | None) -> None:
-    folder = logs or loaded(config).exporters.jsonl.path
+    folder = logs or _configured(config)
     if not runs_on(folder):
         raise click.ClickException(f"no sidecar runs on {folder}. Start one with: forecourt collector")
     click.echo(f"reloaded: {ask(folder, 'reload', {})}")
 
 
 def stop(config: Path | None, logs: Path | None) -> None:
-    folder = logs or loaded(config).exporters.jsonl.path
+    folder = logs or _configured(config)
     if not runs_on(folder):
         click.echo(f"no sidecar runs on {folder}")
         return
@@ -65,7 +75,7 @@ def stop(config: Path | None, logs: Path | None) -> None:
 
 
 def tell_status(config: Path | None, logs: Path | None, as_json: bool) -> None:  # noqa: FBT001  # from click
-    folder = logs or loaded(config).exporters.jsonl.path
+    folder = logs or _configured(config)
     content = _status(folder)
     if as_json:
         click.echo(orjson.dumps(content, option=orjson.OPT_INDENT_2))

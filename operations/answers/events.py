@@ -181,5 +181,5 @@ def line_of(one: Moment) -> str:
     """`2026-11-23 10:30:00  app  failure  fossa.auth.login  client.address=192.0.2.7 …`."""
     told = " ".join(f"{plain(name, 60)}={plain(value, 60)}" for name, value in one.attributes.items())
     took = f"  {seconds_text(one.seconds)}" if one.seconds is not None else ""
-    head = f"{moment(one.time_unix_nano)}  {plain(one.service, 60)}  {plain(one.outcome, 20) or '-':<8}"
+    head = f"{moment(one.time_unix_nano)}  {plain(one.service, 60)}  {plain(one.outcome or '', 20) or '-':<8}"
     return f"{head}  {plain(one.event, 60)}{took}  {told}".rstrip()

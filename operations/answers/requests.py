@@ -153,10 +153,10 @@ def slow(reading: Reading, threshold: float, limit: int) -> Answer:
             show_table(columns, map(_slow_row, found), right=("took", "status"), spare=("user", "status"))
 
     def line(record: Mapping[str, Any]) -> str | None:
-        if record["response_time"] <= threshold:
+        if (record.get("response_time") or 0.0) <= threshold:
             return None
         named = ("service", "method", "route", "status_code", "response_time", "trace_id", "user")
-        one = SlowRequest(record["time_unix_nano"], *(record[name] for name in named))
+        one = SlowRequest(record["time_unix_nano"], *(record.get(name) for name in named))  # type: ignore[arg-type]  # as stored
         return "  ".join(map(str, _slow_row(one)))
 
     return Answer(content, show, following=Following(("performance",), line))
@@ -165,4 +165,11 @@ def slow(reading: Reading, threshold: float, limit: int) -> Answer:
 def _slow_row(one: SlowRequest) -> Sequence[object]:
     route = plain(f"{one.method} {one.route or _NO_ROUTE}", 60)
     status = str(one.status_code or "none")
-    return moment(one.time_unix_nano), seconds_text(one.seconds), status, route, plain(one.user or "", 30), one.trace_id
+    return (
+        moment(one.time_unix_nano),
+        seconds_text(one.seconds),
+        status,
+        route,
+        plain(one.user or "", 30),
+        one.trace_id or "",
+    )

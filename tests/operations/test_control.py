@@ -114,7 +114,10 @@ def test_a_reload_uses_the_new_rules_and_keeps_the_windows_of_the_others(tmp_pat
         }
         rules = {"many spans": {**rule, "where": ["span.name =~ 'span .*'"]}}
         change(sidecar, processors={"thresholds": {"rules": rules}})
+        before = json.loads(call(sidecar, "collector", "status", "--json").stdout)
         assert call(sidecar, "collector", "reload").exit_code == 0
+        after = json.loads(call(sidecar, "collector", "status", "--json").stdout)
+        assert (after["pid"], after["started"]) == (before["pid"], before["started"])
         values = json.loads(call(sidecar, "rules", "list", "--json").stdout)["rules"]
         assert "many spans" in {one["rule"] for one in values}
 
@@ -131,9 +134,7 @@ def test_a_broken_file_is_told_and_the_collector_goes_on(tmp_path: Path) -> None
         assert "unknown key 'bogus'" in refused.stderr
         with Client(sidecar.endpoints["http"]) as client:
             client.wait_for(3)
-        after = json.loads(
-            CliRunner().invoke(main, ["collector", "status", "--json", "--logs", str(sidecar.logs)]).stdout
-        )
+        after = json.loads(call(sidecar, "collector", "status", "--json").stdout)  # by the broken file
         assert (after["pid"], after["started"]) == (before["pid"], before["started"])
 
 
