@@ -108,18 +108,16 @@ class Engine:
                 given = run()
                 self._note(found, unread)
                 return given  # noqa: TRY300  # the way out of the loop
-            except duckdb.IOException as error:
+            except (duckdb.IOException, duckdb.InvalidInputException) as error:
                 culprit = _culprit(found, str(error))
-                if culprit is None:
-                    raise QueryError(_in_words(error)) from error
-                moved += not culprit.exists()
-                if culprit.exists() or moved > _LISTINGS_ANEW:
-                    unread[culprit] = _in_words(error).splitlines()[0]
-            except duckdb.InvalidInputException as error:
-                broken = self._broken(found)
-                if not broken:
+                broken = {} if culprit is not None else self._broken(found)
+                if culprit is None and not broken:
                     raise QueryError(_in_words(error)) from error
                 unread.update(broken)
+                if culprit is not None:
+                    moved += not culprit.exists()
+                    if culprit.exists() or moved > _LISTINGS_ANEW:
+                        unread[culprit] = _in_words(error).splitlines()[0]
             except duckdb.Error as error:
                 raise QueryError(_in_words(error)) from error
             finally:

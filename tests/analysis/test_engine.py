@@ -310,3 +310,40 @@ def test_the_whole_week_is_there(week: Week, engine: Engine) -> None:
     ((traces,),) = engine.sql("SELECT count(*) FROM traces", (), period)
     spans = len(week.requests) + len(week.queries) + sum(one.seconds is not None for one in week.events)
     assert traces == spans
+
+
+def test_a_segment_whose_error_does_not_name_it_is_left_out(tmp_path: Path) -> None:
+    """A last line without an end that is longer than any record, and garbage behind what was compressed."""
+    put(tmp_path, "2026-11-23T11.jsonl", line(1))
+    put(tmp_path, "2026-11-23T12.jsonl", line(2) + b'{"name": "' + b"x" * (17 * 2**20))
+    packed = put(tmp_path, "2026-11-23T13.jsonl.gz", line(3))
+    packed.write_bytes(packed.read_bytes() + b"\0" * 64)
+    engine = Engine(tmp_path)
+    assert "span 1" in names(engine)
+    assert set(engine.unread) <= {"traces/2026-11-23T12.jsonl", "traces/2026-11-23T13.jsonl.gz"}
+
+
+def test_what_is_late_or_imported_is_found_while_its_segment_is_open(tmp_path: Path) -> None:
+    """A month late, in a segment that the manifest does not know yet."""
+    put(tmp_path, "2026-11-23T11.jsonl", line(1, HOUR - 30 * 24 * HOUR_NANO))
+    month_ago = Period(HOUR - 31 * 24 * HOUR_NANO, HOUR - 29 * 24 * HOUR_NANO)
+    assert names(Engine(tmp_path), month_ago) == ["span 1"]
+    assert names(Engine(tmp_path), Period(HOUR + 24 * HOUR_NANO, HOUR + 48 * HOUR_NANO)) == []
+
+
+def test_nothing_is_written_where_it_is_asked_and_times_are_utc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even what does not fit into memory; and an hour is that of the records, wherever the machine stands."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    engine = Engine(tmp_path / "logs", memory_limit="64MiB")
+    with pytest.raises(QueryError):
+        engine.sql("SELECT count(*) FROM (SELECT DISTINCT range::VARCHAR || repeat('x', 200) FROM range(3000000))")
+    assert list(tmp_path.iterdir()) == []
+    ((zone, hour),) = engine.sql("SELECT current_setting('TimeZone'), date_part('hour', to_timestamp(0))")
+    assert (zone, hour) == ("UTC", 0)
+
+
+def test_no_more_rows_are_fetched_than_wanted(tmp_path: Path) -> None:
+    assert len(Engine(tmp_path).sql("SELECT * FROM range(1000)", most=10).rows) == 10

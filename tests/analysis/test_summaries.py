@@ -8,11 +8,12 @@ import pytest
 
 from analysis import requests
 from analysis.engine import Engine
+from analysis.host import parts_of, utilization
 from analysis.period import DAY_NANO, HOUR_NANO, MINUTE_NANO, NANO, Period
 from analysis.requests import INDICATOR, response_times
 from analysis.summaries import Total, course, totals
 from processors.histogram import RELATIVE_ERROR
-from tests.support.week import END, START, Request, Week
+from tests.support.week import DAY, END, START, Request, Week
 
 WHOLE = Period(START * NANO, END * NANO)
 
@@ -110,3 +111,26 @@ def test_totals_merge() -> None:
     other.histogram.add(2.0, 2)
     one.merge(other)
     assert (one.count, one.errors, one.histogram.count, one.histogram.sum) == (3, 1, 3, 5.0)
+
+
+@pytest.mark.parametrize("stream", ["rollups_1d", "rollups_1h"])
+def test_a_coarse_step_that_is_missing_is_told_by_finer_ones(week: Week, tmp_path: Path, stream: str) -> None:
+    """In the middle too: a lost segment must not make requests fewer."""
+    logs = tmp_path / "logs"
+    shutil.copytree(week.logs, logs)
+    gone = sorted((logs / stream).iterdir())
+    for path in gone[2:4]:
+        path.unlink()
+    period = Period(START * NANO, END * NANO)
+    whole = sum(total.count for total in totals(Engine(logs), "http.server.response_time", period).values())
+    assert whole == len(week.requests)
+
+
+def test_parts_of_a_course_hold_nothing_from_before_the_period(week: Week, engine: Engine) -> None:
+    """Be it begun within an hour."""
+    period = Period((START + 35 * 60) * NANO, (START + 2 * DAY + 35 * 60) * NANO)
+    (parts,) = course(engine, "host.disk", parts_of(period, 24)).values()
+    mine = [value for at, value in week.disk if period.start_unix_nano <= at * NANO < period.end_unix_nano]
+    assert sum(part.count for part in parts) == len(mine)
+    (disk,) = utilization(engine, period, ("host.disk",))
+    assert (disk.last, disk.samples) == (pytest.approx(mine[-1], rel=1e-3), len(mine))

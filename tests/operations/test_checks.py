@@ -154,3 +154,27 @@ def test_a_broken_configuration_is_unknown(tmp_path: Path) -> None:
     checked = check(path, "health")
     assert checked.exit_code == 3
     assert "otel-config.yaml:1:1: top level: unknown key 'bogus'" in checked.stderr
+
+
+@pytest.mark.parametrize("name", ["errors", "collection", "security"])
+def test_what_can_not_be_read_is_unknown(tmp_path: Path, backend: str, name: str) -> None:
+    """Records of a newer version: neither a traceback nor a warning."""
+    path = configured(tmp_path, backend)
+    (tmp_path / "logs" / ".forecourt").mkdir()
+    (tmp_path / "logs" / ".forecourt" / "manifest.json").write_text('{"format": 2, "segments": {}}')
+    result = check(path, name)
+    assert result.exit_code == 3
+    assert f"UNKNOWN: {name} has no value" in result.stdout
+    assert "written by a newer Forecourt" in result.stdout
+    assert check(path, "all").exit_code != 0
+
+
+def test_a_spoilt_state_is_one_clear_line_and_ends_no_list(tmp_path: Path, backend: str) -> None:
+    """The steps after it are carried out too."""
+    path = configured(tmp_path, backend)
+    (tmp_path / "logs" / ".forecourt").mkdir()
+    (tmp_path / "logs" / ".forecourt" / "state.db").write_bytes(b"garbage" * 1000)
+    reviewed = CliRunner().invoke(main, ["rules", "review", "--config", str(path)])
+    assert (reviewed.exit_code, "file is not a database" in reviewed.stderr) == (1, True)
+    daily = CliRunner().invoke(main, ["maintain", "daily", "--json", "--config", str(path)])
+    assert (daily.exit_code, len(json.loads(daily.stdout)["steps"])) == (1, 5)

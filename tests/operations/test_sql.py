@@ -85,3 +85,22 @@ def test_no_rows_are_an_answer_and_control_characters_stay_out_of_the_terminal(w
     assert "\x1b" not in run(week, "SELECT chr(27) || '[31mred' AS colour").stdout
     found = orjson.loads(run(week, "SELECT [1, 2] AS list, {'a': 1} AS inner, NULL AS none", "--json").stdout)
     assert found == [{"list": [1, 2], "inner": {"a": 1}, "none": None}]
+
+
+def test_times_with_a_zone_and_large_numbers_have_a_form(week: Week) -> None:
+    text = "SELECT to_timestamp(0) AS t, 2::HUGEINT ** 70 AS n, 18446744073709551615::UBIGINT AS u"
+    found = CliRunner().invoke(main, ["sql", text, "--json", "--logs", str(week.logs)])
+    assert orjson.loads(found.stdout)[0]["t"] == "1970-01-01T00:00:00+00:00"
+    assert orjson.loads(found.stdout)[0]["u"] == 18446744073709551615
+
+
+@pytest.mark.parametrize("command", [["sql", "SELECT 1 AS a"], ["report", "weekly"]])
+def test_output_is_a_file_for_json_too_and_one_that_can_not_be_made_is_told(
+    week: Week, tmp_path: Path, command: list[str]
+) -> None:
+    file = tmp_path / "out.json"
+    given = [*command, "--json", "--logs", str(week.logs), "--output"]
+    assert CliRunner().invoke(main, [*given, str(file)]).exit_code == 0
+    assert orjson.loads(file.read_bytes())
+    refused = CliRunner().invoke(main, [*given, str(tmp_path / "no" / "folder")])
+    assert (refused.exit_code, refused.stderr.startswith("Error: [Errno 2]")) == (1, True)

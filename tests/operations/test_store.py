@@ -129,6 +129,50 @@ def test_maintaining_twice_is_maintaining_once(old: Path, monkeypatch: pytest.Mo
     assert again == "nothing to do\n"
 
 
+def test_a_dry_run_says_what_a_full_disk_would_cost(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would delete is what is deleted."""
+    monkeypatch.setattr(store_answers, "_GRACE_SECONDS", 0.0)
+    floor = ("--floor", "900TiB", "--logs", str(old))
+    dry = asked("store", "maintain", "--dry-run", *floor, code=1)
+    done = asked("store", "maintain", *floor, code=1)
+    gone = [sorted(step["segment"] for step in one["steps"] if step["act"] == "delete") for one in (dry, done)]
+    assert gone[0] == gone[1] != []
+    assert "there is nothing left to give up" in dry["failures"][0]
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["relative", "link"])
+def test_the_archive_is_beside_the_real_folder(old: Path, monkeypatch: pytest.MonkeyPatch, *, link: bool) -> None:
+    """Wherever one stands, and through a link."""
+    place = old.parent / "elsewhere"
+    place.mkdir()
+    named = place / "link" if link else Path()
+    if link:
+        named.symlink_to(old)
+    monkeypatch.chdir(place if link else old)
+    monkeypatch.setattr(store_answers, "_GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "GRACE_NANO", 0)
+    for _ in range(3):
+        run("store", "maintain", "--floor", "0B", "--logs", str(named))
+    assert list((old.parent / "archive" / "traces").iterdir()) != []
+    assert not (old / "archive").exists()
+    counts = [asked("sql", "SELECT count(*) AS n FROM traces", "--logs", str(one)) for one in (named, old)]
+    assert counts[0] == counts[1]
+
+
+def test_a_segment_in_two_forms_is_counted_once(old: Path) -> None:
+    """As for a minute after it was compressed."""
+    before = asked("store", "usage", "--logs", str(old))["streams"]
+    plain = max((old / "traces").glob("*.jsonl"))
+    plain.with_name(f"{plain.name}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    after = asked("store", "usage", "--logs", str(old))["streams"]
+    verified = asked("store", "verify", "--stream", "traces", "--logs", str(old), code=1)  # much is overdue
+    counted = [
+        [(one["segments"], one["records"]) for one in streams if one["stream"] == "traces"]
+        for streams in (before, after, verified["streams"])
+    ]
+    assert counted[0] == counted[1] == counted[2]
+
+
 def _unpacked(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
