@@ -199,6 +199,7 @@ def test_a_real_servers_log_has_the_known_offenders(tmp_path: Path) -> None:
         ),
         (["Feb 29 10:00:00"], "2026-11-23", ["2024-02-29"]),
         (["Nov 23 10:00:02", "Nov 23 10:00:01"], "2026-11-24", ["2026-11-23", "2026-11-23"]),
+        (["Nov 20 10:00:00", "Nov 18 10:00:00"], "2026-11-24", ["2026-11-20", "2026-11-18"]),
     ],
 )
 def test_years_are_the_latest_that_are_not_in_the_future(lines: list[str], now: str, expected: list[str]) -> None:

@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -385,3 +386,53 @@ def test_names_of_segments_in_both_forms_are_one() -> None:
     assert plain is not None
     assert packed is not None
     assert (plain.hour, plain.number) == (packed.hour, packed.number)
+
+
+def test_nothing_of_the_running_hour_is_touched(tmp_path: Path) -> None:
+    """Not even an abandoned segment, which is closed: by no limit, no floor, nor because somebody asks."""
+    folder = Folder(tmp_path, plain_limit_bytes=0, floor_bytes=1 << 60)
+    path = folder.put("traces", 0)
+    assert folder.upkeep(free=lambda: 0).run(NOW, {}).steps == []
+    assert folder.upkeep().prune(["traces"], NOW + DAY, NOW, {}, dry_run=False).steps == []
+    assert path.exists()
+
+
+def test_pruning_ends_with_the_hour_and_forgets_what_it_deletes(tmp_path: Path) -> None:
+    """An hour that was over at that moment goes, the next stays; what judging has not read stays too."""
+    folder = Folder(tmp_path)
+    older, newer, unread = folder.put("metrics", 48), folder.put("metrics", 47), folder.put("logs", 72)
+    before = NOW - 47 * HOUR
+    done = folder.upkeep().prune(["metrics", "logs"], before, NOW, {"logs": {unread.name: 1}}, dry_run=False)
+    assert [step.piece.path for step in done.steps] == [older]
+    assert (older.exists(), newer.exists(), unread.exists()) == (False, True, True)
+    kept = Manifest.load(folder.logs / OWN_FOLDER / "manifest.json")
+    assert [kept.get(path) is not None for path in (older, newer, unread)] == [False, True, True]
+
+
+@pytest.mark.parametrize(("more", "expected"), [(0, []), (-1, ["compress"])])
+def test_as_much_as_the_limit_may_be_plain(tmp_path: Path, more: int, expected: list[str]) -> None:
+    """And not a byte more."""
+    made = Folder(tmp_path / "measured")
+    size = sum(made.put("traces", age).stat().st_size for age in (4, 3))
+    folder = Folder(tmp_path / "limited", plain_limit_bytes=size + more)
+    for age in (4, 3):
+        folder.put("traces", age)
+    assert [step.act for step in folder.upkeep().run(NOW, {}).steps] == expected
+
+
+def test_a_disk_that_gives_back_something_else_ends_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The segment stays as it is, the next ones are done."""
+    folder = Folder(tmp_path)
+    for age in (24 * 9, 24 * 8):
+        folder.put("traces", age)
+    real, damaged = compression._read_back, [zlib.error("invalid block type")]
+
+    def read_back(path: Path) -> tuple[int, int]:
+        if damaged:
+            raise damaged.pop()
+        return real(path)
+
+    monkeypatch.setattr(compression, "_read_back", read_back)
+    done = folder.upkeep().run(NOW, {})
+    assert ([step.act for step in done.steps], len(done.failures)) == (["compress"], 1)
+    assert folder.read() == folder.numbers

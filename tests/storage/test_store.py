@@ -231,3 +231,18 @@ def test_an_idle_stream_is_closed_after_its_hour(
     while not manifest.exists():
         os.sched_yield() if hasattr(os, "sched_yield") else None
     assert list(orjson.loads(manifest.read_bytes())["segments"]) == ["traces/2026-11-23T12.jsonl"]
+
+
+@pytest.mark.parametrize("time", ["1e30", "1e400", "-1", "18446744073709551616"])
+def test_a_time_that_no_clock_can_show_keeps_nobody_out(opened: Open, tmp_path: Path, time: str) -> None:
+    """The line is no record; the manifest is saved, and the folder can be opened again."""
+    folder = tmp_path / "logs" / "traces"
+    folder.mkdir(parents=True)
+    (folder / "2026-11-20T10.jsonl").write_bytes(line(1) + b'{"time_unix_nano": %s}\n' % time.encode())
+    for _ in range(2):
+        store = opened()
+        store.wait_until_listed()
+        store.close()
+    known = Manifest.load(tmp_path / "logs" / ".forecourt" / "manifest.json").get(folder / "2026-11-20T10.jsonl")
+    assert known is not None
+    assert (known.records, known.corrupt) == (1, 1)
