@@ -233,7 +233,7 @@ def test_an_idle_stream_is_closed_after_its_hour(
     assert list(orjson.loads(manifest.read_bytes())["segments"]) == ["traces/2026-11-23T12.jsonl"]
 
 
-@pytest.mark.parametrize("time", ["1e30", "1e400", "-1", "18446744073709551616"])
+@pytest.mark.parametrize("time", ["1e30", "-1", "18446744073709551616"])
 def test_a_time_that_no_clock_can_show_keeps_nobody_out(opened: Open, tmp_path: Path, time: str) -> None:
     """The line is no record; the manifest is saved, and the folder can be opened again."""
     folder = tmp_path / "logs" / "traces"
