@@ -99,29 +99,29 @@ def feature_use(engine: Engine, period: Period) -> list[FeatureUse]:
 def sessions(engine: Engine, period: Period) -> Sessions:
     """By the app's own session ids, else by user with half an hour of rest between two."""
     rows = engine.sql(
-        """
-        SELECT coalesce(performance.user, '') AS who, coalesce(session, '') AS session, event_unix_nano
-        FROM performance WHERE performance.user IS NOT NULL OR session IS NOT NULL
-        ORDER BY who, session, event_unix_nano
-        """,
+        f"""
+        WITH acted AS (
+            SELECT coalesce(performance.user, '') AS who, coalesce(session, '') AS session, event_unix_nano AS time
+            FROM performance WHERE performance.user IS NOT NULL OR session IS NOT NULL
+        ), rested AS (
+            SELECT who, session, time, time - lag(time) OVER (PARTITION BY who, session ORDER BY time) AS rest
+            FROM acted
+        ), numbered AS (
+            SELECT who, session, time,
+                   sum(CASE WHEN rest IS NULL OR (session = '' AND rest > {_IDLE_NANO}) THEN 1 ELSE 0 END)
+                   OVER (PARTITION BY who, session ORDER BY time ROWS UNBOUNDED PRECEDING) AS number
+            FROM rested
+        )
+        SELECT who, session, min(time), max(time), count(*) FROM numbered GROUP BY who, session, number
+        """,  # noqa: S608  # our own number
         (),
         period,
-    )
-    begun: list[list[int]] = []
-    users: set[str] = set()
-    current: tuple[str, str] | None = None
-    for who, session, time in rows:
-        users.add(who or session)
-        rested = bool(begun) and not session and time - begun[-1][1] > _IDLE_NANO
-        if (who, session) != current or rested:
-            begun.append([time, time, 0])
-            current = (who, session)
-        begun[-1][1] = time
-        begun[-1][2] += 1
-    return _sessions(begun, len(users))
+    ).rows
+    users = {who or session for who, session, *_ in rows}
+    return _sessions([(first, last, count) for _, _, first, last, count in rows], len(users))
 
 
-def _sessions(begun: list[list[int]], users: int) -> Sessions:
+def _sessions(begun: list[tuple[int, int, int]], users: int) -> Sessions:
     seconds = sorted((last - first) / 1e9 for first, last, _ in begun)
     hours = [0] * 24
     for first, _, _ in begun:

@@ -32,18 +32,20 @@ def records(reading: Reading, level: str, contains: str | None, service: str | N
     """The last ones of the period, oldest first."""
     rows = reading.engine.sql(
         f"""
-        SELECT DISTINCT event_unix_nano, severity, service, body, attr(scope, 'name'), trace_id, attributes, batch_id,
+        SELECT event_unix_nano, severity, service, body, attr(scope, 'name'), trace_id, attributes, batch_id,
                batch_index
         FROM logs
         WHERE coalesce(nullif(severity_number, 0), {_UNSAID}) >= ?
               AND (? = '' OR contains(body, ?)) AND (? = '' OR service = ?)
         ORDER BY event_unix_nano DESC, batch_id, batch_index DESC LIMIT ?
         """,  # noqa: S608  # our own number
-        (least_severity(level), contains or "", contains or "", service or "", service or "", limit),
+        (least_severity(level), contains or "", contains or "", service or "", service or "", 2 * limit),
         reading.period,
     )
     names = ("time_unix_nano", "severity", "service", "body", "logger", "trace_id", "attributes")
-    found = [dict(zip(names, row, strict=False)) for row in rows][::-1]
+    # What a client sent again is there twice; a line without a batch is itself.
+    once = {row[-2:] if row[-2] else number: row for number, row in enumerate(rows)}.values()
+    found = [dict(zip(names, row, strict=False)) for row in list(once)[:limit]][::-1]
     for one in found:
         one["attributes"] = orjson.loads(one["attributes"]) if one["attributes"] else {}
     content = {**period_json(reading.period), "records": [as_json(one) for one in found]}
