@@ -223,10 +223,11 @@ def test_the_last_records_of_a_server_that_ends_by_a_signal_arrive(tmp_path: Pat
 def test_workers_are_instances_of_one_service(tmp_path: Path) -> None:
     """`--workers 2`: two ids, no request lost or double."""
     with running(tmp_path, "--workers", "2") as run:
-        _concurrently(run.backend, 60)
+        _until_started(run.backend, 2)
+        _concurrently(run.backend, 200)
         instances = Counter(span["resource"]["attributes"]["service.instance.id"] for span in run.servers)
         assert len(instances) == 2
-        assert sum(instances.values()) == 60
+        assert sum(instances.values()) == 200
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
