@@ -240,11 +240,12 @@ def test_forked_workers_have_their_own_instance_and_threads(tmp_path: Path, prel
         command += ["-b", "127.0.0.1:0", "--pythonpath", str(APPS)]
         with Backend(command, settings, tmp_path) as backend:
             run = Run(sidecar, backend)
-            _concurrently(backend, 60)
+            _until_started(backend, 2)
+            _concurrently(backend, 200)
             instances = Counter(span["resource"]["attributes"]["service.instance.id"] for span in run.servers)
             assert len(instances) == 2
-            assert sum(instances.values()) == 60
-            assert run.count("http.server.request.duration") == 60
+            assert sum(instances.values()) == 200
+            assert run.count("http.server.request.duration") == 200
 
 
 def test_reload_instruments_the_new_process(tmp_path: Path) -> None:
