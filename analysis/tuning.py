@@ -65,14 +65,17 @@ def can_be_tuned(rule: Rule) -> bool:
     return rule.settings.indicator in _LABELS and not (rule.settings.where and rule.settings.indicator[:4] != "host")
 
 
-def courses(engine: Engine, rule: Rule, period: Period) -> list[Course]:
-    """What the rule would have measured."""
+Minutes = dict[Key, list[tuple[int, Total]]]
+
+
+def courses(engine: Engine, rule: Rule, period: Period, known: dict[str, Minutes] | None = None) -> list[Course]:
+    """What the rule would have measured; `known` keeps what was read for other rules of the same rollup."""
     indicator, labels = _LABELS[str(rule.settings.indicator)]
+    known = {} if known is None else known
+    if indicator not in known:
+        known[indicator] = minutes(engine, indicator, period, labels)
     width = max(1, round(float(rule.settings.window) / 60))
-    return [
-        Course(key, tuple(_values(rule, cells, width)))
-        for key, cells in minutes(engine, indicator, period, labels).items()
-    ]
+    return [Course(key, tuple(_values(rule, cells, width))) for key, cells in known[indicator].items()]
 
 
 def _values(rule: Rule, cells: Sequence[tuple[int, Total]], width: int) -> Iterator[Value]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from analysis.tuning import Proposal, can_be_tuned, courses, propose
+from analysis.tuning import Minutes, Proposal, can_be_tuned, courses, propose
 from operations.checks.judged import rules_of
 from operations.json_values import period_json
 from operations.reading import Answer, Reading
@@ -26,8 +26,11 @@ def tune(reading: Reading, names: tuple[str, ...], a_week: float, write: bool) -
     period = reading.period
     wanted = [rules[name] for name in names] if names else [rule for rule in rules.values() if can_be_tuned(rule)]
     untold = [rule.name for rule in rules.values() if not can_be_tuned(rule)]
+    known: dict[str, Minutes] = {}
     proposals = [
-        propose(rule, courses(reading.engine, rule, period), period, a_week) for rule in wanted if can_be_tuned(rule)
+        propose(rule, courses(reading.engine, rule, period, known), period, a_week)
+        for rule in wanted
+        if can_be_tuned(rule)
     ]
     better = [one for one in proposals if list(one.bands) != list(rules[one.rule].bands)]
     path = file_in_use(reading.config)
