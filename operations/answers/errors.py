@@ -30,7 +30,7 @@ def groups(reading: Reading, service: str | None, limit: int) -> Answer:
         if not found:
             click.echo("no errors")
             return
-        click.echo(f"{count:,} errors in {len(found)} groups")
+        click.echo(f"{count:,} error{'' if count == 1 else 's'} in {len(found)} group{'' if len(found) == 1 else 's'}")
         show_table(_COLUMNS, map(_row, shown), right=("count",), spare=("first", "routes", "last", "trend"))
         if len(found) > limit:
             click.echo(f"… and {len(found) - limit} more groups; see them with --limit {len(found)}")
