@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,52 +31,16 @@ def changed(path: Path, changes: Iterable[Change]) -> tuple[str, str]:
     """The text as it is, empty where there is none, and as it would be; raise click.ClickException."""
     try:
         before = path.read_bytes().decode("utf-8") if path.exists() else ""
-        wanted = [_placed(change, before) for change in changes]
-        after = edited(before, wanted)
+        return before, edited(before, [_placed(change, before) for change in changes])
     except (UneditableError, OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{path}: {error}") from error
-    ways = [tuple(way) for way, _ in wanted]
-    others = [way for way in _differing(_values(before), _values(after)) if not any(_touches(way, one) for one in ways)]
-    if others:
-        raise click.ClickException(f"{path}: {'.'.join(others[0])} would change as well; change the file by hand")
-    return before, after
 
 
 def _placed(change: Change, text: str) -> Change:
     """Where it stands in a file that has nothing but rules."""
     way, value = change
-    values = _values(text)
+    values = read_document(text.removeprefix("\ufeff"), {}).values
     return (way[2:], value) if isinstance(values, dict) and set(values) == {"rules"} else change
-
-
-def _values(text: str) -> Any:
-    return read_document(text.removeprefix("\ufeff"), _Anything()).values
-
-
-class _Anything(dict[str, str]):
-    """An environment in which everything is set: what it is does not matter for what differs."""
-
-    def __contains__(self, _name: object) -> bool:
-        return True
-
-    def __missing__(self, name: str) -> str:
-        return name
-
-
-def _differing(before: Any, after: Any, way: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in before.keys() | after.keys():
-            yield from _differing(before.get(key), after.get(key), (*way, key))
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differing(old, new, (*way, str(index)))
-    elif before != after:
-        yield way
-
-
-def _touches(way: tuple[str, ...], asked: tuple[str, ...]) -> bool:
-    """One lies within the other: a change may need what is around it."""
-    return all(one == other for one, other in zip(way, asked, strict=False))
 
 
 def carried_out(path: Path, before: str, after: str, *, write: bool) -> str:

@@ -133,4 +133,4 @@ def test_parts_of_a_course_hold_nothing_from_before_the_period(week: Week, engin
     mine = [value for at, value in week.disk if period.start_unix_nano <= at * NANO < period.end_unix_nano]
     assert sum(part.count for part in parts) == len(mine)
     (disk,) = utilization(engine, period, ("host.disk",))
-    assert (disk.last, disk.samples) == (pytest.approx(mine[-1], rel=1e-3), len(mine))
+    assert (disk.last, disk.samples) == (pytest.approx(mine[-1], rel=1e-9), len(mine))
