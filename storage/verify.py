@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.inventory import Piece, inventory
-from storage.manifest import Manifest, event_time
+from storage.manifest import DAMAGED, Manifest, event_time
 from storage.names import OWN_FOLDER, SegmentName
 
 
@@ -52,7 +51,7 @@ def _verify(piece: Piece, manifest: Manifest, verified: Verified, *, again: bool
         verified.segments -= not again
         verified.bytes -= piece.bytes
         return
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         verified.problems.append(f"{piece.path}: can't be read to its end: {error}")
         return
     if not again:

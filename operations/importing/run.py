@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import tempfile
-import zlib
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,20 +34,12 @@ from operations.importing.requests import request
 from operations.importing.sshd import Sshd
 from storage import FolderInUseError, State, StateError, StoreError, StoreFormatError
 from storage.lock import FolderLock
+from storage.manifest import DAMAGED
 from storage.names import OWN_FOLDER
 
 _SHOWN = 5
 _SERVICES = {"sshd": "sshd", "jsonl": "imported", "fossawork": "fossawork-backend"}
-_FAULTS = (
-    OSError,
-    EOFError,
-    zlib.error,
-    StoreError,
-    StateError,
-    StoreFormatError,
-    FolderInUseError,
-    MalformedBodyError,
-)
+_FAULTS = (*DAMAGED, StoreError, StateError, StoreFormatError, FolderInUseError, MalformedBodyError)
 _RETRIES = urllib3.Retry(total=8, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None)
 
 
