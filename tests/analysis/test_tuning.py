@@ -86,6 +86,13 @@ def test_a_bound_that_can_go_no_further_stays(when: str) -> None:
     assert (bounds(found), found.after) == ([when], found.before)
 
 
+def test_alerts_are_not_made_fewer_by_one_that_never_ends() -> None:
+    """A stricter bound would join these four to one."""
+    bands = [{"level": "warning", "when": "> 99.5%", "severity": "low"}]
+    found = proposed([1.0, 0.992] * 4, statistic="ratio", indicator="http.server.errors", bands=bands)
+    assert (found.before, found.after, bounds(found)) == (4, 4, ["> 99.5%"])
+
+
 def test_what_clears_an_alert_stays_as_far_from_its_bound() -> None:
     """A wider bound with a lower end would fire on for days."""
     bands = [{"level": "warning", "when": "> 80%", "clear": "< 77%", "severity": "medium"}]
