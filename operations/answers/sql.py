@@ -28,8 +28,9 @@ def rows(reading: Reading, text: str, form: str, output: Path | None) -> Answer:
     """The rows in the form that was asked for, on the terminal or in a file."""
     if form == "parquet":
         return _parquet(reading, text, output)
-    found = reading.engine.sql(text, (), reading.period, most=_MOST_ROWS)
-    if len(found.rows) == _MOST_ROWS:
+    found = reading.engine.sql(text, (), reading.period, most=_MOST_ROWS + 1)
+    if len(found.rows) > _MOST_ROWS:
+        found.rows.pop()
         click.echo(f"cut after {_MOST_ROWS:,} rows; --format parquet has no end", err=True)
     content = [{name: _value(value) for name, value in row.items()} for row in found.dicts()]
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from operations.answers import sql
 from operations.cli import main
 from tests.operations.test_reading_commands import iso
 from tests.support.week import START, Week
@@ -104,3 +105,12 @@ def test_output_is_a_file_for_json_too_and_one_that_can_not_be_made_is_told(
     assert orjson.loads(file.read_bytes())
     refused = CliRunner().invoke(main, [*given, str(tmp_path / "no" / "folder")])
     assert (refused.exit_code, refused.stderr.startswith("Error: [Errno 2]")) == (1, True)
+
+
+@pytest.mark.parametrize(("count", "told"), [(10, ""), (11, "cut after 10 rows; --format parquet has no end\n")])
+def test_what_is_too_long_to_read_is_cut_and_that_is_said(
+    week: Week, monkeypatch: pytest.MonkeyPatch, count: int, told: str
+) -> None:
+    monkeypatch.setattr(sql, "_MOST_ROWS", 10)
+    result = CliRunner().invoke(main, ["sql", f"SELECT * FROM range({count})", "--json", "--logs", str(week.logs)])  # noqa: S608  # a number
+    assert (len(orjson.loads(result.stdout)), result.stderr) == (10, told)
