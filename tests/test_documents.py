@@ -20,10 +20,9 @@ from operations.runbook import SCRIPTS
 from operations.runbook_pages import page, rules_with_pages
 from processors.default_rules import DEFAULT_RULES
 from tests.conftest import ROOT
-from tests.operations.test_reading_commands import iso
 from tests.support.json_shape import shape
 from tests.support.operator import operator_folder, work_in
-from tests.support.week import END, START, Week
+from tests.support.week import END, START, Week, iso
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^ *```(?:console|sh|bat)\n(?P<text>.*?)^ *```", re.MULTILINE | re.DOTALL)

@@ -16,8 +16,8 @@ from analysis.period import Period
 from analysis.requests import response_times
 from operations.cli import main
 from processors.histogram import RELATIVE_ERROR
-from tests.operations.test_reading_commands import iso
 from tests.support.volume import DAY, MINUTE, NANO, Volume, record_volume
+from tests.support.week import iso
 
 END = 1_795_392_000 * NANO
 """2026-11-23T00:00:00Z."""

@@ -12,9 +12,8 @@ from click.testing import CliRunner
 
 from operations.cli import main
 from storage.following import Follower
-from tests.operations.test_reading_commands import iso
 from tests.support.operator import operator_folder, work_in
-from tests.support.week import END, HOUR, Week
+from tests.support.week import END, HOUR, Week, iso
 
 EVIL = "\x1b]0;owned\x07\x1b[31m\u202e[red]\r\nOK: all is well\x9b2J"
 OURS = frozenset(

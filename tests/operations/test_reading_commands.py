@@ -15,13 +15,9 @@ from click.testing import CliRunner
 
 from operations.cli import main
 from processors.histogram import RELATIVE_ERROR
-from tests.support.week import ATTACK, ATTACKER, DAY, END, HOUR, SLOW, START, Event, Week
+from tests.support.week import ATTACK, ATTACKER, DAY, END, HOUR, SLOW, START, Event, Week, iso
 
 ALL = (START, END)
-
-
-def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def ask(week: Week, *command: str, between: tuple[int, int] = ALL) -> Any:

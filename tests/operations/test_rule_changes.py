@@ -18,9 +18,8 @@ from operations.rule_changes import RULES
 from processors.default_rules import DEFAULT_RULES
 from storage import State
 from storage.names import OWN_FOLDER
-from tests.operations.test_reading_commands import iso
 from tests.support.incident import Incident, nano
-from tests.support.week import DAY, END, HOUR, NANO, START, Week
+from tests.support.week import DAY, END, HOUR, NANO, START, Week, iso
 
 WRITTEN = """\
 # Mine.

@@ -13,8 +13,7 @@ from click.testing import CliRunner, Result
 
 from operations.answers import sql
 from operations.cli import main
-from tests.operations.test_reading_commands import iso
-from tests.support.week import START, Week
+from tests.support.week import START, Week, iso
 
 HOUR = ("--from", iso(START), "--to", iso(START + 3600))
 BY_ROUTE = "SELECT route, count(*) AS requests, max(response_time) FROM performance GROUP BY route ORDER BY route"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.test_reading_commands import iso
 from tests.support.volume import DAY, NANO, record_volume
+from tests.support.week import iso
 
 END = 1_795_392_000 * NANO
 HEAVY = ("apprise", "fastapi", "grpc", "jinja2", "opentelemetry", "prometheus_client", "starlette", "uvicorn")
