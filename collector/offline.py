@@ -12,7 +12,6 @@ from collector.decoding_settings import decoding_limits
 from collector.judge import Judge
 from collector.settings import CollectorSettings
 from instrumentation.redaction import Redactor
-from processors.judgement import Judgement
 from storage import State, Store
 from storage.names import OWN_FOLDER
 
@@ -39,7 +38,7 @@ class Offline:
 @contextmanager
 def opened(settings: CollectorSettings, folder: Path) -> Iterator[Offline]:
     """Judge and store as the collector does; raise FolderInUseError, StoreFormatError, StateError or OSError."""
-    judge = Judge(Judgement(settings.processors.thresholds), folder)
+    judge = Judge(settings.judgement(), folder)
     store = Store(folder, on_stored=judge.stored)
     store.open(judge.recover)
     try:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from alerting.channels import channels
-from alerting.rule_note import RuleNote
+from alerting.rule_note import note_of
 from alerting.settings import AlertingSettings
 from collector.admission import Admission
 from collector.authentication import BearerTokens
@@ -38,6 +38,7 @@ from collector.progress import Progress
 from collector.retention import Retention
 from collector.senses import Senses
 from collector.settings import (
+    JUDGES,
     CollectorSettings,
     PipelineSettings,
     PipelinesSettings,
@@ -49,7 +50,6 @@ from collector.telemetry import Telemetry
 from collector.value_history import ValueHistory
 from instrumentation.redaction import Redactor
 from processors.judgement import Judgement
-from processors.rules import Rule
 from storage import State, Store
 from storage.names import OWN_FOLDER
 from storage.state import CollectorRow
@@ -93,7 +93,7 @@ class Collector:
         self._alerting = alerting
         self._folder = Path(store.path)
         self._admission = Admission(settings.processors.memory_limiter.limit_bytes)
-        judgement = Judgement(settings.processors.thresholds)
+        judgement = settings.judgement()
         self._notifier = self._make_notifier(judgement)
         self._judge = Judge(judgement, self._folder, followed=_followed(settings), listener=self._notifier)
         self._store = Store(
@@ -112,7 +112,7 @@ class Collector:
     def _make_notifier(self, judgement: Judgement) -> Notifier:
         history = ValueHistory()
         made = channels(self._alerting, EvidenceFinder(self._folder, history))
-        notes = {rule.name: _note(rule) for rule in judgement.rules}
+        notes = {rule.name: note_of(rule) for rule in judgement.descriptions}
         return Notifier(self._alerting, notes, made, self._folder, history=history)
 
     def _maintain(self, arguments: dict[str, Any]) -> Any:
@@ -274,13 +274,7 @@ def _followed(settings: CollectorSettings) -> list[str]:
 
 
 def _judges(pipeline: PipelineSettings | None) -> bool:
-    return pipeline is not None and "thresholds" in pipeline.processors
-
-
-def _note(rule: Rule) -> RuleNote:
-    settings = rule.settings
-    bands = tuple(str(band.when) for band in rule.bands)
-    return RuleNote(rule.name, settings.labels, bands, settings.next_steps, settings.indicator or "")
+    return pipeline is not None and not set(JUDGES).isdisjoint(pipeline.processors)
 
 
 def _row(endpoints: Mapping[str, str], began: int) -> CollectorRow:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator
 
-from processors.settings import ThresholdSettings
+from processors.judgement import Judgement
+from processors.judging_settings import JudgingSettings
 from processors.settings_model import Settings
 from processors.units import Bytes, Seconds
 
@@ -189,11 +190,10 @@ class LimitSettings(Settings):
     records_per_request: int = Field(500_000, ge=1)
 
 
-class ProcessorSettings(Settings):
+class ProcessorSettings(JudgingSettings):
     memory_limiter: MemoryLimiterSettings = MemoryLimiterSettings()
     redaction: RedactionSettings = RedactionSettings()
     limits: LimitSettings = LimitSettings()
-    thresholds: ThresholdSettings = ThresholdSettings()
 
 
 class HealthCheckSettings(Settings):
@@ -233,9 +233,13 @@ class TelemetrySettings(Settings):
     logs: OwnLogSettings = OwnLogSettings()
 
 
+JUDGES = ("thresholds", "security")
+"""The processors that judge."""
+
+
 class PipelineSettings(Settings):
     receivers: tuple[str, ...] = ("otlp",)
-    processors: tuple[str, ...] = ("memory_limiter", "redaction", "limits", "thresholds")
+    processors: tuple[str, ...] = ("memory_limiter", "redaction", "limits", *JUDGES)
     exporters: tuple[str, ...] = ("jsonl",)
 
 
@@ -263,6 +267,13 @@ class CollectorSettings(Settings):
     processors: ProcessorSettings = ProcessorSettings()
     extensions: ExtensionSettings = ExtensionSettings()
     service: ServiceSettings = ServiceSettings()
+
+    def judgement(self) -> Judgement:
+        """By the judges that any pipeline lists."""
+        pipelines = self.service.pipelines
+        listed = (pipelines.traces, pipelines.metrics, pipelines.logs)
+        used = {name for pipeline in listed if pipeline is not None for name in pipeline.processors}
+        return Judgement(self.processors.thresholds, others=self.processors.others(used))
 
     def servers(self) -> dict[str, GrpcSettings | HttpSettings]:
         """The protocols that are served, by name."""

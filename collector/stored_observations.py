@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from collector.learning import learn
 from processors.judgement import Judgement
 from processors.observation import Observation, observe
 from storage.names import hour_of, segments
@@ -38,6 +39,7 @@ def fill_windows(
     if filler is None:
         return
     since = now_unix_nano - _REACH_NANO
+    learn(filler.judges, folder, since, stopped)
     for stored in read(_lately_judged(folder, positions, now_unix_nano)):
         if stopped():
             return

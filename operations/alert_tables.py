@@ -15,8 +15,8 @@ from alerting.history import Episode, Pattern, Storm
 from alerting.journal import Entry
 from alerting.plain_text import plain
 from operations.tables import console, lasted, moment, severity_text, show_table
+from processors.description import Description
 from processors.evaluation import format_value
-from processors.settings import RuleSettings
 
 _NANO = 1_000_000_000
 _OUTCOME_COLOURS = {
@@ -79,7 +79,7 @@ def _told(alert: Alert) -> str:
     return plain(blocked[-1], 80) if blocked else "nobody yet" if alert.status == "firing" else ""
 
 
-def show_alert(alert: Alert, rule: RuleSettings | None, now_unix_nano: int) -> None:
+def show_alert(alert: Alert, rule: Description | None, now_unix_nano: int) -> None:
     out = console()
     out.print(Text(plain(alert.name), "bold"), Text(f"  {alert.id}", "dim"))
     lines = [
@@ -88,7 +88,7 @@ def show_alert(alert: Alert, rule: RuleSettings | None, now_unix_nano: int) -> N
         ("value", f"{format_value(alert.value, alert.unit)}; {alert.samples} samples in {alert.window_seconds:.0f} s"),
     ]
     if rule is not None:
-        lines.append(("rule", "; ".join(f"{band.when} is {band.severity}" for band in rule.bands)))
+        lines.append(("rule", "; ".join(rule.bounds)))
     if alert.firing_since:
         end = alert.resolved_at or now_unix_nano
         lines.append(("since", f"{moment(alert.firing_since)} UTC, {lasted((end - alert.firing_since) / _NANO)}"))

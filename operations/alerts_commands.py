@@ -16,7 +16,7 @@ from alerting import history, records
 from alerting.alert import Alert
 from alerting.channels import ChannelError, channels
 from alerting.direct import Direct, direct_messages, route_tests
-from alerting.rule_note import RuleNote
+from alerting.rule_note import RuleNote, note_of
 from alerting.severity import SEVERITIES
 from operations.alert_state import config_options, folder_of, is_running, loaded, opened, wait_for
 from operations.alert_tables import (
@@ -32,7 +32,8 @@ from operations.alert_tables import (
 from operations.configuration import Configuration
 from operations.period import period_of, period_options
 from operations.who_is_told import who_is_told
-from processors.settings import ThresholdSettings
+from processors.description import Description
+from processors.judging_settings import JudgingSettings
 from storage import State
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
@@ -75,7 +76,7 @@ def show(alert_id: str, as_json: bool, config: Path | None, logs: Path | None) -
     if as_json:
         _echo(_alert_json(alert))
     else:
-        show_alert(alert, configuration.processors.thresholds.rules.get(alert.rule), time.time_ns())
+        show_alert(alert, described(configuration, alert.rule), time.time_ns())
 
 
 @click.command(short_help="The whole story of an alert.")
@@ -94,7 +95,7 @@ def why(alert_id: str, as_json: bool, config: Path | None, logs: Path | None) ->
     if as_json:
         _echo({"alert": _alert_json(alert), "story": [entry._asdict() for entry in entries]})
     else:
-        show_alert(alert, configuration.processors.thresholds.rules.get(alert.rule), time.time_ns())
+        show_alert(alert, described(configuration, alert.rule), time.time_ns())
         show_story(entries)
 
 
@@ -276,7 +277,7 @@ def test(rules: str, as_json: bool, config: Path | None, logs: Path | None) -> N
     Example: forecourt alerts test --rules security
     """
     configuration = loaded(config)
-    notes = _notes(configuration.processors.thresholds)
+    notes = _notes(configuration.processors)
     try:
         wanted = route_tests(configuration.alerting, notes, rules)
     except ValueError as error:
@@ -284,8 +285,14 @@ def test(rules: str, as_json: bool, config: Path | None, logs: Path | None) -> N
     _tell(configuration, logs, "test", {"rules": rules}, wanted, as_json=as_json)
 
 
-def _notes(settings: ThresholdSettings) -> dict[str, RuleNote]:
-    return {name: RuleNote(name, rule.labels) for name, rule in settings.rules.items() if rule.enabled}
+def described(configuration: Configuration, rule: str) -> Description | None:
+    """None for a rule that is no more."""
+    known = configuration.processors.known_rules().get(rule)
+    return known.description if known else None
+
+
+def _notes(settings: JudgingSettings) -> dict[str, RuleNote]:
+    return {name: note_of(rule.description) for name, rule in settings.known_rules().items() if rule.enabled}
 
 
 def _tell(  # private, and called twice

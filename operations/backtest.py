@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from collector.learning import learn
 from operations.period import OpenPeriod
 from processors.evaluation import Evaluation, Transition
 from processors.judgement import TICK_NANO, Judgement
-from processors.needles import needles_of
+from processors.judges import JudgesSettings
+from processors.needles import Needles, joined, needles_of, needles_of_sightings
 from processors.observation import observe
 from processors.settings import ThresholdSettings
 from storage.names import hour_of, segments
@@ -22,9 +24,17 @@ _AFTER_NANO = 600_000_000_000
 class Backtest:
     """`run` yields each transition that would have happened; the period is one of arrival."""
 
-    def __init__(self, settings: ThresholdSettings, folder: Path, period: OpenPeriod, *, now_unix_nano: int) -> None:
+    def __init__(
+        self,
+        settings: ThresholdSettings,
+        folder: Path,
+        period: OpenPeriod,
+        *,
+        now_unix_nano: int,
+        others: JudgesSettings | None = None,
+    ) -> None:
         self._now = now_unix_nano
-        self._judgement = Judgement(settings, derives=False)
+        self._judgement = Judgement(settings, others=others, derives=False)
         self._mapped = bool(settings.events)
         self._folder = folder
         self._period = period
@@ -34,7 +44,8 @@ class Backtest:
         judgement, period = self._judgement, self._period
         projection = judgement.projection
         last = 0
-        needles = needles_of(judgement.rules, mapped=self._mapped)
+        needles = self._needles()
+        learn(judgement.judges, self._folder, period.start_unix_nano)
         for stored in read(self._spans(needles), needles):
             received = stored.received_unix_nano
             if received < period.start_unix_nano:
@@ -49,6 +60,13 @@ class Backtest:
         if last:
             judgement.advance(min(period.end_unix_nano or last + _AFTER_NANO, self._now + TICK_NANO))
         yield from self._taken()
+
+    def _needles(self) -> Needles:
+        rules, security = self._judgement.rules, self._judgement.judges.security
+        needles = needles_of(rules, mapped=self._mapped)
+        if not security.descriptions:
+            return needles
+        return joined(needles, needles_of_sightings(security.wants_refusals, mapped=self._mapped))
 
     def _taken(self) -> list[Transition]:
         taken = self._judgement.transitions[:]

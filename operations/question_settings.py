@@ -10,20 +10,16 @@ from typing import Any
 
 from collector.store_settings import StoreSettings
 from operations.settings_file import find_settings
-from processors.settings import ThresholdSettings
+from processors.judging_settings import JudgingSettings
 from processors.settings_model import Settings
 
-_PART = {"processors": "thresholds", "exporters": "jsonl"}
+_PARTS = {"processors": tuple(JudgingSettings.model_fields), "exporters": ("jsonl",)}
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionSettings:
-    thresholds: ThresholdSettings
+    judging: JudgingSettings
     store: StoreSettings
-
-
-class _Processors(Settings):
-    thresholds: ThresholdSettings = ThresholdSettings()
 
 
 class _Exporters(Settings):
@@ -31,7 +27,7 @@ class _Exporters(Settings):
 
 
 class _Part(Settings):
-    processors: _Processors = _Processors()
+    processors: JudgingSettings = JudgingSettings()
     exporters: _Exporters = _Exporters()
 
 
@@ -44,15 +40,15 @@ def load_part(path: Path | None, environment: Mapping[str, str] = os.environ) ->
     if isinstance(file.document.values, dict):
         file.document.values = _only(file.document.values)
     part = file.checked(_Part, lambda _: ())
-    return QuestionSettings(part.processors.thresholds, file.anchored(part.exporters.jsonl))
+    return QuestionSettings(part.processors, file.anchored(part.exporters.jsonl))
 
 
 def _only(values: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, inner in _PART.items():
+    for name, inner in _PARTS.items():
         outer = values.get(name)
         if isinstance(outer, dict):
-            found[name] = {inner: outer[inner]} if inner in outer else {}
+            found[name] = {part: outer[part] for part in inner if part in outer}
         elif outer is not None:
             found[name] = outer
     return found

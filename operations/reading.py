@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from operations.bands import Bands
     from operations.configuration import Configuration, Source
     from operations.question_settings import QuestionSettings
+    from processors.judging_settings import JudgingSettings
     from processors.settings import ThresholdSettings
 
 _FOLLOW_SECONDS = 1.0
@@ -93,7 +94,11 @@ class Reading:
 
     @property
     def thresholds(self) -> ThresholdSettings:
-        return self._part.thresholds
+        return self._part.judging.thresholds
+
+    @property
+    def judging(self) -> JudgingSettings:
+        return self._part.judging
 
     @property
     def store(self) -> StoreSettings:

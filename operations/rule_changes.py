@@ -88,8 +88,8 @@ def _check(path: Path, after: str) -> None:
 
 def enabling(source: Source, names: Iterable[str], *, enabled: bool) -> list[Change]:
     """Of those rules that are not so already."""
-    rules = source.configuration.processors.thresholds.rules
-    return [((*RULES, name, "enabled"), enabled) for name in names if rules[name].enabled != enabled]
+    rules = source.configuration.processors.known_rules()
+    return [(("processors", *rules[name].way), enabled) for name in names if rules[name].enabled != enabled]
 
 
 def banding(source: Source, rule: str, before: Iterable[Band], after: Iterable[Band]) -> list[Change]:

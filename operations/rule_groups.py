@@ -12,16 +12,16 @@ from operations.configuration import Source, load
 from operations.rule_changes import carried_out, changed, enabling, file_in_use, tell
 from operations.settings_file import ConfigurationError
 from operations.tables import show_table
-from processors.settings import RuleSettings
+from processors.judging_settings import KnownRule
 
 _LABEL = "category"
 
 
-def groups(rules: Mapping[str, RuleSettings]) -> dict[str, list[str]]:
+def groups(rules: Mapping[str, KnownRule]) -> dict[str, list[str]]:
     """Names of rules by group; a rule may be in two."""
     found: dict[str, list[str]] = {}
     for name, rule in rules.items():
-        for group in {name.split(".")[0], rule.labels.get(_LABEL, "")} - {""}:
+        for group in {name.split(".")[0], rule.description.labels.get(_LABEL, "")} - {""}:
             found.setdefault(group, []).append(name)
     return dict(sorted(found.items()))
 
@@ -34,7 +34,7 @@ def _loaded(config: Path | None) -> Source:
 
 
 def tell_groups(config: Path | None) -> None:
-    rules = _loaded(config).configuration.processors.thresholds.rules
+    rules = _loaded(config).configuration.processors.known_rules()
     rows = [
         (group, len(names), sum(rules[name].enabled for name in names), ", ".join(names))
         for group, names in groups(rules).items()
@@ -44,7 +44,7 @@ def tell_groups(config: Path | None) -> None:
 
 def change_group(group: str, config: Path | None, *, enabled: bool, write: bool) -> None:
     source = _loaded(config)
-    known = groups(source.configuration.processors.thresholds.rules)
+    known = groups(source.configuration.processors.known_rules())
     if group not in known:
         close = difflib.get_close_matches(group, known, 1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Expected one of {', '.join(known)}."

@@ -22,7 +22,7 @@ from operations.published import Judged, published
 from operations.settings_file import ConfigurationError
 from operations.tables import band_text, console, show_table
 from processors.evaluation import Transition, format_key, format_value
-from processors.settings import RuleSettings, ThresholdSettings
+from processors.judging_settings import JudgingSettings, KnownRule
 
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
 _LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
@@ -42,12 +42,12 @@ def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) ->
     """
     source = _loaded(config)
     folder = logs or source.configuration.exporters.jsonl.path
-    settings = source.configuration.processors.thresholds
+    known = source.configuration.processors.known_rules()
     screen = console()
     with suppress(KeyboardInterrupt):
         while True:
             judged = published(folder)
-            rows = _rows(settings, judged)
+            rows = _rows(known, judged)
             if as_json:
                 click.echo(orjson.dumps({"problem": judged.problem or None, "rules": rows}, option=orjson.OPT_INDENT_2))
             else:
@@ -59,17 +59,20 @@ def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) ->
             time.sleep(_WATCH_SECONDS)
 
 
-def _rows(settings: ThresholdSettings, judged: Judged) -> list[dict[str, Any]]:
+def _rows(known: Mapping[str, KnownRule], judged: Judged) -> list[dict[str, Any]]:
     """Each rule's evaluations; a rule without any has one row without a value."""
     by_rule: dict[str, list[dict[str, Any]]] = {}
     for evaluation in judged.evaluations:
         by_rule.setdefault(evaluation["rule"], []).append(evaluation)
     rows = []
-    for name, rule in settings.rules.items():
+    for name, rule in known.items():
         if not rule.enabled:
             rows.append({**_empty(name), "detail": "switched off"})
+        elif name in by_rule:
+            rows += by_rule[name]
         else:
-            rows += by_rule.get(name) or [_empty(name)]
+            quiet = rule.way[0] == "security" and not judged.problem
+            rows.append({**_empty(name), "band": "normal", "detail": "nobody"} if quiet else _empty(name))
     return rows
 
 
@@ -115,7 +118,7 @@ def check(file: Path) -> None:
     except ConfigurationError as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from error
-    found = source.configuration.processors.thresholds.rules
+    found = source.configuration.processors.known_rules()
     off = sum(not rule.enabled for rule in found.values())
     click.echo(f"{file}: ok, {len(found)} rules, {off} of them switched off")
 
@@ -142,15 +145,20 @@ def test(  # noqa: PLR0917  # one for each option
     Example: forecourt rules test my-rules.yaml --last 7days
     """
     source = _loaded(file)
-    settings = source.configuration.processors.thresholds
-    named = source.named("processors", "thresholds", "rules")
-    if named and not everything:
-        settings = settings.model_copy(update={"rules": _only(settings.rules, named)})
+    settings: JudgingSettings = source.configuration.processors
+    if not everything:
+        settings = _only_named(settings, source)
     folder = logs or source.configuration.exporters.jsonl.path
     if not folder.is_dir():
         raise click.ClickException(f"{folder}: no such folder. Name the one with the records: --logs DIR")
     started = time.perf_counter()
-    backtest = Backtest(settings, folder, period_of(last, since, until), now_unix_nano=time.time_ns())
+    backtest = Backtest(
+        settings.thresholds,
+        folder,
+        period_of(last, since, until),
+        others=settings.others(),
+        now_unix_nano=time.time_ns(),
+    )
     count = 0
     for transition in backtest.run():
         count += 1
@@ -171,8 +179,18 @@ def export(form: str, config: Path | None) -> None:  # noqa: ARG001  # the only 
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), nl=False)
 
 
-def _only(given: dict[str, RuleSettings], names: Iterable[str]) -> dict[str, RuleSettings]:
-    return {name: given[name] for name in names if name in given}
+def _only_named(settings: JudgingSettings, source: Source) -> JudgingSettings:
+    """With the rules that the file names, if it names any."""
+    named = {kind: source.named("processors", kind, "rules") for kind in ("thresholds", "security")}
+    if not any(named.values()):
+        return settings
+    parts = {}
+    for kind, names in named.items():
+        part = getattr(settings, kind)
+        parts[kind] = part.model_copy(
+            update={"rules": {name: part.rules[name] for name in names if name in part.rules}}
+        )
+    return settings.model_copy(update=parts)
 
 
 def _as_json(transition: Transition) -> dict[str, Any]:

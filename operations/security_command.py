@@ -48,3 +48,55 @@ def rate_limits(**given: Any) -> None:
     Example: forecourt security rate-limits --top-ips 10
     """
     answer("security:limits", given)
+
+
+@security.group(cls=LazyGroup)
+def anomalies() -> None:
+    """Attacks and oddities: what, by which rule, on what evidence, and how to let it be."""
+
+
+_AT_MOST = click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
+
+
+@anomalies.command("auth")
+@reading_options("24h")
+@_AT_MOST
+def anomalies_auth(**given: Any) -> None:
+    """Guessed and sprayed passwords, stolen lists of them, and logins that succeeded after it.
+
+    Example: forecourt security anomalies auth --last 24h
+    """
+    answer("attacks:auth", given)
+
+
+@anomalies.command("user")
+@reading_options("24h")
+@_AT_MOST
+def anomalies_user(**given: Any) -> None:
+    """Logins that are odd for their user: new networks, new browsers, unusual hours.
+
+    Example: forecourt security anomalies user --last 7days
+    """
+    answer("attacks:user", given)
+
+
+@anomalies.command("access")
+@reading_options("24h")
+@_AT_MOST
+def anomalies_access(**given: Any) -> None:
+    """Addresses that scan for paths or run into the rate limit, and what your own rules are about.
+
+    Example: forecourt security anomalies access --last 24h
+    """
+    answer("attacks:access", given)
+
+
+@anomalies.command("data")
+@reading_options("24h")
+@_AT_MOST
+def anomalies_data(**given: Any) -> None:
+    """Exports that are more, or more often, than usual.
+
+    Example: forecourt security anomalies data --last 24h
+    """
+    answer("attacks:data", given)

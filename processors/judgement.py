@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from processors.derived import OWN_SERVICE, DerivedLines
+from processors.description import Description
 from processors.evaluation import Evaluation, Transition
 from processors.event_mapping import EventMappings
+from processors.judges import Judges, JudgesSettings
 from processors.judging import Judging
 from processors.observation import Observation, Projection
 from processors.reading import Reading, projection_for
@@ -34,19 +36,25 @@ Evaluated = Callable[[int, list[Evaluation], list[Transition]], None]
 class Judgement:
     """Owned by one thread; reads no clock."""
 
-    def __init__(self, settings: ThresholdSettings, *, derives: bool = True) -> None:
-        """Without `derives` there are evaluations and transitions, but no lines."""
+    def __init__(
+        self, settings: ThresholdSettings, *, others: JudgesSettings | None = None, derives: bool = True
+    ) -> None:
+        """`others` judge beside the thresholds. Without `derives` no lines are made."""
         self._settings = settings
+        self._others = others or JudgesSettings()
+        self.judges = Judges(self._others, settings.lateness)
         rules, self._series = compile_rules(settings)
         self._unfilled = set(self._series)
-        self.projection: Projection = projection_for(rules)
+        self.projection: Projection = projection_for(rules, self.judges.security.labels)
         self._judging = Judging(rules, self._series)
         self._rollups = Rollups()
         self.lines = DerivedLines()
         self._derives = derives
         self._sampler = Sampler(self._series.values(), self._rollups if derives else None, settings.lateness)
         lines = self.lines if derives else None
-        self._reading = Reading(self._sampler, lines, settings.max_series, EventMappings(settings.events))
+        self._reading = Reading(
+            self._sampler, lines, settings.max_series, EventMappings(settings.events), self.judges.security
+        )
         self._repeats = Repeats(gaps=not derives)
         self._told_skewed: dict[str, float] = {}
         self._tick = 0
@@ -60,6 +68,11 @@ class Judgement:
     @property
     def rules(self) -> list[Rule]:
         return self._judging.rules
+
+    @property
+    def descriptions(self) -> list[Description]:
+        """Of the rules of all judges."""
+        return [*(rule.description for rule in self.rules), *self.judges.descriptions]
 
     @property
     def tick_unix_nano(self) -> int:
@@ -78,7 +91,8 @@ class Judgement:
     def overflowed_samples(self) -> int:
         """Samples of keys and series beyond what there is room for."""
         windows = sum(series.windows.overflowed for series in self._series.values())
-        return windows + self._rollups.overflowed + self._reading.measurements.deltas.overflowed
+        kept = self._rollups.overflowed + self._reading.measurements.deltas.overflowed
+        return windows + kept + self.judges.overflowed
 
     def skewed_clocks(self) -> dict[str, float]:
         """Seconds that each wrong clock is ahead of ours, by service."""
@@ -109,6 +123,7 @@ class Judgement:
         self._reading.presence.excuse(step)
         for series in self._series.values():
             series.windows.forget_after(now_unix_nano)
+        self.judges.forget_after(now_unix_nano)
         self._frozen_until = now_unix_nano + _GRACE_NANO
         self._tick = now_unix_nano - now_unix_nano % TICK_NANO
 
@@ -118,6 +133,7 @@ class Judgement:
         if not self._tick or gap <= GAP_NANO:
             return
         self._judging.postpone(gap)
+        self.judges.postpone(gap)
         self._reading.presence.excuse(gap)
         self._frozen_until = now_unix_nano + _GRACE_NANO
         self._tick = now_unix_nano - now_unix_nano % TICK_NANO
@@ -128,7 +144,11 @@ class Judgement:
             self._judging.postpone(TICK_NANO)
         for service, absent in self._reading.presence.silent(tick):
             self._sampler.take("service.absent", {"service.name": service}, absent, tick - 1)
+        self.close_rollups(tick)
         self.evaluations, transitions = self._judging.judge(tick, frozen=frozen)
+        evaluations, more = self.judges.judge(tick, frozen=frozen)
+        self.evaluations += evaluations
+        transitions += more
         if self._derives:
             self._write(transitions, tick)
         if self.on_evaluated is not None:
@@ -142,7 +162,6 @@ class Judgement:
         for transition in transitions:
             self.lines.own(_service_of(transition), "alerts", tick, tick, _alert_fields(transition))
         self._tell_of_services(tick)
-        self.close_rollups(tick)
 
     def _tell_of_services(self, tick: int) -> None:
         for change in self._reading.presence.changes():
@@ -159,6 +178,7 @@ class Judgement:
     def close_rollups(self, now_unix_nano: int) -> None:
         """Write those whose time is over."""
         for summary in self._rollups.close(now_unix_nano):
+            self.judges.take(summary)
             self.lines.own(OWN_SERVICE, summary.stream, summary.start_unix_nano, now_unix_nano, summary.fields())
 
     def tell(self, event: str, now_unix_nano: int, **attributes: Any) -> None:
@@ -167,18 +187,23 @@ class Judgement:
 
     def afresh(self) -> Judgement:
         """Another that knows nothing yet."""
-        return Judgement(self._settings)
+        return Judgement(self._settings, others=self._others)
 
     def filler(self) -> Judgement | None:
         """One that reads for the rules whose windows no state has filled; None when there is no such rule."""
         new = {rule.name: rule.settings for rule in self.rules if rule.identity in self._unfilled}
-        return Judgement(self._settings.model_copy(update={"rules": new}), derives=False) if new else None
+        others = self._others if self.judges.unlearnt else None
+        if not new and others is None:
+            return None
+        return Judgement(self._settings.model_copy(update={"rules": new}), others=others, derives=False)
 
     def fill_from(self, filler: Judgement) -> None:
         """Take the windows over that it has filled from stored records."""
         for identity in self._unfilled & filler._series.keys():  # its own class
             self._series[identity].take_over(filler._series[identity])
         self._unfilled.clear()
+        if self.judges.unlearnt:
+            self.judges.take_over(filler.judges)
 
     def to_state(self) -> dict[str, Any]:
         """What a restart needs; a value for JSON."""
@@ -192,6 +217,7 @@ class Judgement:
             "reading": self._reading.to_state(),
             "repeats": self._repeats.to_state(),
             "told_skewed": self._told_skewed,
+            "judges": self.judges.to_state(),
         }
 
     def restore(self, content: Mapping[str, Any]) -> None:
@@ -207,6 +233,8 @@ class Judgement:
         self._reading.restore(content["reading"])
         self._repeats.restore(content["repeats"])
         self._told_skewed = dict(content["told_skewed"])
+        if "judges" in content:
+            self.judges.restore(content["judges"])
 
 
 def _service_of(transition: Transition) -> str:

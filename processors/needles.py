@@ -38,9 +38,21 @@ _BY_SOURCE: dict[Source, dict[str, tuple[bytes, ...] | None]] = {
 
 def needles_of(rules: Iterable[Rule], *, mapped: bool = False) -> Needles:
     """A stream that no rule looks at is left out; where events are mapped, any log line may be one."""
+    return joined(*(_of(rule, mapped=mapped) for rule in rules))
+
+
+def needles_of_sightings(refusals: bool, *, mapped: bool) -> Needles:  # noqa: FBT001  # one of two
+    """What security rules see: events and, if they want them, requests that were refused."""
+    events = {**_BY_SOURCE["event"], "logs": None} if mapped else dict(_BY_SOURCE["event"])
+    requests = _BY_SOURCE["request"]["traces"] or () if refusals else ()
+    return {**events, "traces": (*(events["traces"] or ()), *requests)}
+
+
+def joined(*several: Needles) -> Needles:
+    """What any of them may be about."""
     found: dict[str, tuple[bytes, ...] | None] = {}
-    for rule in rules:
-        for stream, needles in _of(rule, mapped=mapped).items():
+    for one in several:
+        for stream, needles in one.items():
             known = found.get(stream, ())
             found[stream] = None if needles is None or known is None else (*known, *needles)
     return {stream: None if needles is None else tuple(dict.fromkeys(needles)) for stream, needles in found.items()}

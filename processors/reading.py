@@ -37,6 +37,8 @@ from processors.presence import HEARTBEAT_METRIC, IMPORTED, RESOURCE_KEYS, STOPP
 from processors.probes import Probes
 from processors.rules import METRIC_PREFIX, Rule
 from processors.sampler import Sampler
+from processors.security.judging import SecurityJudging
+from processors.security.sighting import REFUSED, refusal, sighting
 
 _SAMPLING_NANO = 600_000_000_000
 """How long a service counts as sampling after its last span that says so."""
@@ -63,7 +65,14 @@ _HOST_INDICATORS = {
 class Reading:
     """What it learns goes into the parts that it was given; without lines nothing is derived."""
 
-    def __init__(self, sampler: Sampler, lines: DerivedLines | None, max_series: int, mappings: EventMappings) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        lines: DerivedLines | None,
+        max_series: int,
+        mappings: EventMappings,
+        security: SecurityJudging,
+    ) -> None:
         self._sampler = sampler
         self._lines = lines
         self.clocks = Clocks()
@@ -72,6 +81,7 @@ class Reading:
         self.errors = Errors()
         self.measurements = Measurements(max_series)
         self._mappings = mappings
+        self._security = security
         self._sampled: dict[str, int] = {}
         self._span_numbers = [name for name in sampler.wanted("span.") if name != "span.duration"]
         self._log_numbers = sampler.wanted("log.")
@@ -111,6 +121,8 @@ class Reading:
             self._lines.of(span, "performance", span.end_unix_nano or time, performance_fields(span, request))
         if request.sampled and (span.service in self._sampled or len(self._sampled) < _MAX_SAMPLED):
             self._sampled[span.service] = span.received_unix_nano
+        if request.status_code in REFUSED and self._security.wants_refusals and not late:
+            self._security.take(refusal(labels_of(span, request), time, span.trace_id))
         if not self._requests or self._is_sampled(span.service, span.received_unix_nano):
             return  # nobody asks, or its histogram of durations knows all of them
         key = (span.service, request.method, request.route)
@@ -208,13 +220,15 @@ class Reading:
             self._lines.of(source, event.stream, event.time_unix_nano, event.fields())
         if event.name == STOPPED_EVENT:
             self.presence.stopped(source.service, str(source.resource.get("service.instance.id", "")))
+        named = {"service.name": source.service, "event.name": event.name, "event.outcome": event.outcome}
+        labels = {**source.resource, **event.attributes, **named}
+        if not late and self._security.wants(event.short_name):
+            self._security.take(sighting(event.short_name, event.outcome, time, event.trace_id, labels))
         if event.outcome not in {"success", "failure"}:
             return
         failed = event.outcome == "failure"
         key = (source.service, event.name[:_LABEL_LENGTH])
         self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, time, errors=failed)
-        named = {"service.name": source.service, "event.name": event.name, "event.outcome": event.outcome}
-        labels = {**source.resource, **event.attributes, **named}
         if indicator := indicator_of_event(event.name):
             self._sampler.take(indicator, labels, float(failed), time, event.trace_id)  # late or not: outcomes are few
         if not late:
@@ -305,9 +319,9 @@ def _in_seconds(values: Histogram, factor: float) -> Histogram:
     return scaled
 
 
-def projection_for(rules: Iterable[Rule], generation: int = 0) -> Projection:
-    """The attributes and metrics that these rules and the derived streams look at."""
-    labels: set[str] = set()
+def projection_for(rules: Iterable[Rule], asked: Iterable[str] = (), generation: int = 0) -> Projection:
+    """The attributes and metrics that these rules and the derived streams look at, and what else is asked for."""
+    labels: set[str] = set(asked)
     metrics = set(METRICS)
     for rule in rules:
         settings = rule.settings

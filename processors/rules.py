@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from processors.description import Description
 from processors.histogram import Histogram
 from processors.indicators import Indicator, known_indicator
 from processors.matchers import Matcher, parse_matchers
@@ -101,6 +102,10 @@ class Rule:
     measure: Callable[[Cell, float], float]
 
     @property
+    def description(self) -> Description:
+        return describe(self.name, self.settings)
+
+    @property
     def source(self) -> str:
         """The indicator's name, or that of the metric's samples."""
         return self.settings.indicator or f"{METRIC_PREFIX}{self.settings.metric}"
@@ -139,6 +144,12 @@ def compile_rules(settings: ThresholdSettings) -> tuple[list[Rule], dict[str, Se
         for identity, rule in longest.items()
     }
     return rules, series
+
+
+def describe(name: str, rule: RuleSettings) -> Description:
+    bounds = tuple(f"{band.when} is {band.severity}" for band in rule.bands)
+    conditions = tuple(str(band.when) for band in rule.bands)
+    return Description(name, bounds, rule.next_steps, rule.labels, rule.indicator or "", conditions)
 
 
 def _reach(rule: RuleSettings) -> float:

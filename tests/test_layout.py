@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "processors": set[str](),
     "alerting": {
         "processors.conditions",
+        "processors.description",
         "processors.evaluation",
         "processors.matchers",
         "processors.quantities",

@@ -13,7 +13,7 @@ from operations.json_values import period_json
 from operations.published import published
 from operations.reading import Answer, Reading
 from operations.tables import lasted, period_text, show_table
-from processors.settings import RuleSettings
+from processors.judging_settings import KnownRule
 from storage import State
 from storage.names import OWN_FOLDER
 
@@ -57,7 +57,7 @@ def reviewed(reading: Reading) -> list[dict[str, Any]]:
     episodes = episodes_of(reading)
     judged = published(reading.chosen_folder)
     blind = {one["rule"] for one in judged.evaluations if one["band"] == "no data"}
-    rules = reading.thresholds.rules
+    rules = reading.judging.known_rules()
     by_rule: dict[str, list[Episode]] = {name: [] for name in rules}
     for episode in episodes:
         by_rule.setdefault(episode.rule, []).append(episode)
@@ -81,7 +81,7 @@ def episodes_of(reading: Reading) -> list[Episode]:
 def _reviewed(
     name: str,
     group: list[Episode],
-    rule: RuleSettings | None,
+    rule: KnownRule | None,
     weeks: float,
     blind: bool,  # noqa: FBT001  # one of several facts
 ) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _reviewed(
         "notified": sum(one.notified for one in group),
         "acknowledged": sum(bool(one.acknowledged) for one in group),
         "verdicts": verdicts,
-        "advice": _advice(name, verdicts, blind),
+        "advice": _advice(name, rule, verdicts, blind),
     }
 
 
@@ -122,7 +122,9 @@ def _flaps(group: list[Episode]) -> bool:
     )
 
 
-def _advice(name: str, verdicts: list[str], blind: bool) -> str:  # noqa: FBT001  # as above
+def _advice(name: str, rule: KnownRule | None, verdicts: list[str], blind: bool) -> str:  # noqa: FBT001  # as above
+    if rule is not None and rule.way[0] != "thresholds":
+        return f"see: forecourt runbook alert {name}" if {"flapping", "noisy"} & set(verdicts) else ""
     if "flapping" in verdicts:
         return f"give it `clear` or a longer `for`: forecourt rules tune {name}"
     if "noisy" in verdicts:

@@ -22,6 +22,7 @@ from alerting.settings import (
 from operations.configuration import Configuration, load
 from operations.settings_file import ConfigurationError, packaged_default
 from processors.default_rules import DEFAULT_RULES
+from processors.security.default_rules import DEFAULT_RULES as SECURITY_RULES
 from processors.settings import RuleSettings
 from tests.conftest import ROOT
 
@@ -64,13 +65,17 @@ def test_every_setting_stands_in_the_default_file() -> None:
     """Nothing can be set that the commented file does not show."""
     shown = _keys(yaml.safe_load(packaged_default()))
     default = Configuration().model_dump(mode="json")
-    assert set(default["processors"]["thresholds"].pop("rules")) == set(DEFAULT_RULES)
+    rules = {"thresholds": DEFAULT_RULES, "security": SECURITY_RULES}
+    for kind, known in rules.items():
+        assert set(default["processors"][kind].pop("rules")) == set(known)
     for name, given in (("receivers", DEFAULT_RECEIVERS), ("routes", DEFAULT_ROUTES)):
         assert set(default["alerting"].pop(name)) == set(given)
     shown = {way for way in shown if way[:2] not in {("alerting", "receivers"), ("alerting", "routes")}}
     default["alerting"].pop("inhibit_rules")
     shown = {way for way in shown if way[:2] != ("alerting", "inhibit_rules")}
-    settable = _keys(default) | {("processors", "thresholds", "rules", *way) for way in _keys(DEFAULT_RULES)}
+    settable = _keys(default).union(
+        ("processors", kind, "rules", *way) for kind, known in rules.items() for way in _keys(known)
+    )
     optional = {way for way in settable if way[-1] in {"tls", "auth", "bearertokenauth"}}
     assert settable - optional == shown
     for name in ("tls", "auth", "bearertokenauth"):

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from processors.default_rules import DEFAULT_RULES
+from processors.judging_settings import JudgingSettings
 from tests.collector.test_judge import Running
 from tests.crash.test_kill_judging import SPANS, _requests
 from tests.support.otlp import PROTOBUF
 from tests.support.sidecar import Sidecar
+
+KNOWN = JudgingSettings().known_rules()
+"""Those of the default."""
 
 SLOW = {
     "processors": {
@@ -72,7 +75,7 @@ def test_a_running_sidecar_tells_every_rule_its_value_and_band(tmp_path: Path) -
     after = forecourt("rules", "list", "--json", cwd=tmp_path)
     told = json.loads(after.stdout)
     assert told["problem"] == "the sidecar is not running. Start it with: forecourt collector"
-    assert {row["rule"] for row in told["rules"]} == set(DEFAULT_RULES)
+    assert {row["rule"] for row in told["rules"]} == set(KNOWN)
     assert {row["value"] for row in told["rules"]} == {None}
 
 
@@ -106,12 +109,12 @@ def test_rules_are_checked_like_the_configuration(tmp_path: Path) -> None:
     done = forecourt("rules", "check", good, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (
         0,
-        f"{good}: ok, {len(DEFAULT_RULES) + 1} rules, 0 of them switched off\n",
+        f"{good}: ok, {len(KNOWN) + 1} rules, 0 of them switched off\n",
     )
     alone = tmp_path / "alone.yaml"
     alone.write_text(yaml.safe_dump(SLOW["processors"]["thresholds"]))
     assert forecourt("rules", "check", alone, cwd=tmp_path).stdout.startswith(
-        f"{alone}: ok, {len(DEFAULT_RULES) + 1} rules"
+        f"{alone}: ok, {len(KNOWN) + 1} rules"
     )
     alone.write_text(alone.read_text().replace("medium", "urgent"))
     told = forecourt("rules", "check", alone, cwd=tmp_path).stderr

@@ -1,0 +1,155 @@
+"""What the rules of security make of recorded events, judged again as it was live: each episode with its evidence."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from analysis.engine import Engine
+from analysis.period import DAY_NANO, NANO, Period
+from processors.description import Description
+from processors.security.alarm import Alarm
+from processors.security.judging import SecurityJudging
+from processors.security.settings import SecuritySettings
+from processors.security.sighting import Sighting, refusal, sighting_of_line
+from processors.security.users import Login
+
+HISTORY_NANO = 28 * DAY_NANO
+"""What habits are learnt from, before the period."""
+_TICK_NANO = 10 * NANO
+_EVIDENCE = 5
+_MOST_LOGINS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One alarm from its begin to its end; `key` are labels and their values."""
+
+    rule: str
+    key: dict[str, str]
+    severity: str
+    first_unix_nano: int
+    last_unix_nano: int
+    count: int
+    distinct: int
+    total: float
+    summary: str
+    evidence: list[Sighting]
+    """The first and the last of those that it is about."""
+    sightings: int
+    """All of them."""
+
+
+@dataclass(slots=True)
+class Attacks:
+    """The worst first; `logins` are those that were odd without being an alarm."""
+
+    episodes: list[Episode] = field(default_factory=list)
+    logins: list[Login] = field(default_factory=list)
+    descriptions: dict[str, Description] = field(default_factory=dict)
+
+
+def attacks(engine: Engine, period: Period, settings: SecuritySettings, lateness_seconds: float) -> Attacks:
+    """By the rules that `settings` has on. Events are taken in the order in which they happened."""
+    judging = SecurityJudging(settings, lateness_seconds)
+    found = Attacks(descriptions={one.name: one for one in judging.descriptions})
+    alarms: list[Alarm] = []
+    judging.episodes.on_over = alarms.append
+    judging.on_login = lambda login: _odd(found, login, period)
+    seen = _sightings(engine, period, judging)
+    tick = seen[0].time_unix_nano if seen else period.end_unix_nano
+    for one in seen:
+        if one.time_unix_nano - tick >= _TICK_NANO:
+            tick = one.time_unix_nano - one.time_unix_nano % _TICK_NANO
+            judging.judge(tick, frozen=False)
+        judging.take(one)
+    judging.judge(period.end_unix_nano + int(lateness_seconds * NANO), frozen=True)
+    alarms += judging.alarms
+    times = [one.time_unix_nano for one in seen]
+    found.episodes = [
+        _episode(alarm, judging, seen, times) for alarm in alarms if alarm.last_unix_nano >= period.start_unix_nano
+    ]
+    found.episodes.sort(key=lambda one: (-_RANKS[one.severity], -one.last_unix_nano))
+    return found
+
+
+_RANKS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
+
+
+def _odd(found: Attacks, login: Login, period: Period) -> None:
+    odd = login.logins and (login.new_network or login.new_family or not login.usual)
+    if odd and period.holds(login.time_unix_nano) and len(found.logins) < _MOST_LOGINS:
+        found.logins.append(login)
+
+
+def _sightings(engine: Engine, period: Period, judging: SecurityJudging) -> list[Sighting]:
+    """Events of the weeks before too, refused requests of the period; in the order of their times."""
+    history = Period(max(0, period.start_unix_nano - HISTORY_NANO), period.end_unix_nano)
+    found = [one for stream in ("security", "business") for one in _events(engine, stream, history, judging)]
+    if judging.wants_refusals:
+        found += _refusals(engine, period)
+    return sorted(found, key=lambda one: one.time_unix_nano)
+
+
+def _events(engine: Engine, stream: str, period: Period, judging: SecurityJudging) -> Iterator[Sighting]:
+    rows = engine.sql(
+        f"SELECT event_unix_nano, service, event, outcome, trace_id, attributes FROM {stream}",  # noqa: S608  # our own names
+        (),
+        period,
+    )
+    for time, service, event, outcome, trace_id, attributes in rows:
+        seen = sighting_of_line(
+            {
+                "time_unix_nano": time,
+                "service": service,
+                "event": event or "",
+                "outcome": outcome or "",
+                "trace_id": trace_id or "",
+                "attributes": orjson.loads(attributes) if attributes else {},
+            }
+        )
+        if judging.wants(seen.event):
+            yield seen
+
+
+def _refusals(engine: Engine, period: Period) -> Iterator[Sighting]:
+    rows = engine.sql(
+        """
+        SELECT end_time_unix_nano, event_unix_nano, service, trace_id, attributes FROM traces
+        WHERE kind IN ('SERVER', 'INTERNAL') AND coalesce(
+            attr(attributes, 'http.response.status_code'), attr(attributes, 'http.status_code')
+        ) IN ('401', '403', '404')
+        """,
+        (),
+        period,
+    )
+    for ended, began, service, trace_id, attributes in rows:
+        labels = {**orjson.loads(attributes), "service.name": service}
+        yield refusal(labels, ended or began, trace_id or "")
+
+
+def _episode(alarm: Alarm, judging: SecurityJudging, seen: Sequence[Sighting], times: Sequence[int]) -> Episode:
+    first = bisect_left(times, alarm.first_unix_nano - alarm.lasts_nano)
+    last = bisect_left(times, alarm.last_unix_nano + 1)
+    about = [one for one in seen[first:last] if _is_about(one, alarm) and judging.counts(alarm.rule, one)]
+    shown = about if len(about) <= _EVIDENCE else [*about[: _EVIDENCE - 2], *about[-2:]]
+    return Episode(
+        alarm.rule,
+        dict(alarm.key),
+        alarm.severity,
+        alarm.first_unix_nano,
+        alarm.last_unix_nano,
+        alarm.count,
+        alarm.distinct,
+        alarm.total,
+        judging.episodes.summary(alarm),
+        shown,
+        len(about),
+    )
+
+
+def _is_about(seen: Sighting, alarm: Alarm) -> bool:
+    return all(seen.label(label) == value for label, value in alarm.key)

@@ -1,0 +1,48 @@
+"""What the operator may set about all judges together, and every rule that there then is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from processors.description import Description
+from processors.judges import JudgesSettings
+from processors.rules import describe as describe_threshold
+from processors.security.judging import describe as describe_security
+from processors.security.settings import SecuritySettings
+from processors.settings import ThresholdSettings
+from processors.settings_model import Settings
+
+
+class KnownRule(NamedTuple):
+    """`way` leads to the key of the configuration that switches it on and off."""
+
+    description: Description
+    enabled: bool
+    way: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.description.name
+
+
+class JudgingSettings(Settings):
+    """`processors`, as far as it is about judging."""
+
+    thresholds: ThresholdSettings = ThresholdSettings()
+    security: SecuritySettings = SecuritySettings()
+
+    def others(self, used: Collection[str] = ("security",)) -> JudgesSettings:
+        """Those beside the thresholds that a pipeline lists."""
+        return JudgesSettings(security=self.security if "security" in used else None)
+
+    def known_rules(self) -> dict[str, KnownRule]:
+        """Of all judges, by name; also those that are switched off."""
+        return {one.name: one for one in self._known()}
+
+    def _known(self) -> Iterator[KnownRule]:
+        for name, rule in self.thresholds.rules.items():
+            yield KnownRule(describe_threshold(name, rule), rule.enabled, ("thresholds", "rules", name, "enabled"))
+        for name, attack in self.security.rules.items():
+            enabled = attack.enabled and self.security.enabled
+            yield KnownRule(describe_security(name, attack), enabled, ("security", "rules", name, "enabled"))

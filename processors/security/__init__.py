@@ -1,0 +1,1 @@
+"""Attacks, told from logins, refusals and exports."""
