@@ -212,11 +212,25 @@ DEFAULT_ROUTES = {
 DEFAULT_INHIBITIONS = (
     {
         "source_matchers": ["alertname = backend.down"],
-        "target_matchers": [r"alertname =~ http\.server\..*|db\..*|service\.(absent|hung)"],
+        "target_matchers": [r"alertname =~ (http\.server|db|anomaly|baseline)\..*|service\.(absent|hung)"],
     },
     {
         "source_matchers": ["alertname = service.absent"],
         "target_matchers": ["alertname != service.absent"],
+        "equal": ["service.name"],
+    },
+    {
+        "source_matchers": [r"alertname =~ security\.(spraying|stuffing|failed_logins\.spike)"],
+        "target_matchers": [r"alertname =~ auth\.(failed_logins|success_rate)|anomaly\.failed_logins"],
+    },
+    {
+        "source_matchers": [r"alertname =~ http\.server\.(p95|p99|mean)|baseline\.response_time"],
+        "target_matchers": ["alertname = anomaly.response_time_p95"],
+        "equal": ["service.name"],
+    },
+    {
+        "source_matchers": [r"alertname =~ http\.server\.(error_rate|5xx_rate)|baseline\.error_rate"],
+        "target_matchers": ["alertname = anomaly.error_rate"],
         "equal": ["service.name"],
     },
 )

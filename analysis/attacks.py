@@ -20,7 +20,7 @@ from processors.security.users import Login
 HISTORY_NANO = 28 * DAY_NANO
 """What habits are learnt from, before the period."""
 _TICK_NANO = 10 * NANO
-_EVIDENCE = 5
+_EVIDENCE = 3
 _MOST_LOGINS = 200
 
 
@@ -135,7 +135,7 @@ def _episode(alarm: Alarm, judging: SecurityJudging, seen: Sequence[Sighting], t
     first = bisect_left(times, alarm.first_unix_nano - alarm.lasts_nano)
     last = bisect_left(times, alarm.last_unix_nano + 1)
     about = [one for one in seen[first:last] if _is_about(one, alarm) and judging.counts(alarm.rule, one)]
-    shown = about if len(about) <= _EVIDENCE else [*about[: _EVIDENCE - 2], *about[-2:]]
+    shown = about if len(about) <= _EVIDENCE else [*about[: _EVIDENCE - 1], about[-1]]
     return Episode(
         alarm.rule,
         dict(alarm.key),

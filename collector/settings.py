@@ -233,7 +233,7 @@ class TelemetrySettings(Settings):
     logs: OwnLogSettings = OwnLogSettings()
 
 
-JUDGES = ("thresholds", "security")
+JUDGES = ("thresholds", "anomalies", "security")
 """The processors that judge."""
 
 

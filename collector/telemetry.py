@@ -145,6 +145,10 @@ class _Judging(Collector):
         yield _counter("forecourt_repeated_records", "Records that a client sent again", judgement.repeated_records)
         overflowed = judgement.overflowed_samples
         yield _counter("forecourt_overflowed_samples", "Samples of keys that there was no room for", overflowed)
+        evicted = judgement.judges.security.evicted
+        yield _counter(
+            "forecourt_security_evicted_keys", "Addresses and users that security forgot for want of room", evicted
+        )
         yield _rule_values(judgement.evaluations)
         skew = GaugeMetricFamily(
             "forecourt_clock_skew_seconds", "How far a service's clock is ahead", labels=["service"]

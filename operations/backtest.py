@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from collector.learning import learn
+from collector.learning import learn, take_line
 from operations.period import OpenPeriod
 from processors.evaluation import Evaluation, Transition
 from processors.judgement import TICK_NANO, Judgement
 from processors.judges import JudgesSettings
-from processors.needles import Needles, joined, needles_of, needles_of_sightings
+from processors.needles import Needles, joined, needles_of, needles_of_sightings, rollup_needles
 from processors.observation import observe
 from processors.settings import ThresholdSettings
 from storage.names import hour_of, segments
@@ -54,7 +54,10 @@ class Backtest:
                 break
             if judgement.advance(received):
                 yield from self._taken()
-            judgement.observe(observe(stored.stream, stored.record, projection))
+            if stored.stream == "rollups":
+                take_line(judgement.judges, stored.stream, stored.record)
+            else:
+                judgement.observe(observe(stored.stream, stored.record, projection))
             self.records += 1
             last = received
         if last:
@@ -64,9 +67,10 @@ class Backtest:
     def _needles(self) -> Needles:
         rules, security = self._judgement.rules, self._judgement.judges.security
         needles = needles_of(rules, mapped=self._mapped)
-        if not security.descriptions:
-            return needles
-        return joined(needles, needles_of_sightings(security.wants_refusals, mapped=self._mapped))
+        if security.descriptions:
+            needles = joined(needles, needles_of_sightings(security.wants_refusals, mapped=self._mapped))
+        indicators = self._judgement.judges.indicators
+        return {**needles, **({"rollups": rollup_needles(indicators)} if indicators else {})}
 
     def _taken(self) -> list[Transition]:
         taken = self._judgement.transitions[:]

@@ -41,6 +41,12 @@ class Configuration(CollectorSettings):
     alerting: AlertingSettings = AlertingSettings()
 
 
+_UNLISTED = {
+    "anomalies": "nothing learns what is usual",
+    "security": "nobody is told of attacks",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A configuration and where it came from."""
@@ -110,6 +116,16 @@ def _problems(configuration: Configuration) -> Iterator[tuple[Way, str]]:
         yield ("alerting", *way), text
 
 
+def _unlisted(configuration: Configuration) -> Iterator[str]:
+    """Judges that are switched on and that no pipeline lists: a file from before they were there."""
+    pipelines = configuration.service.pipelines
+    listed = (pipelines.traces, pipelines.metrics, pipelines.logs)
+    used = {name for pipeline in listed if pipeline is not None for name in pipeline.processors}
+    for judge, what in _UNLISTED.items():
+        if judge not in used and "thresholds" in used:
+            yield f"service.pipelines: no pipeline lists {judge} among its processors, so {what}"
+
+
 def _warnings(configuration: Configuration) -> Iterator[str]:
     for signal in ("traces", "metrics", "logs"):
         pipeline = getattr(configuration.service.pipelines, signal)
@@ -117,6 +133,7 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             yield f"service.pipelines.{signal}: is missing, so {signal} are refused"
         elif "redaction" not in pipeline.processors:
             yield f"service.pipelines.{signal}.processors: without redaction, so secrets reach the files"
+    yield from _unlisted(configuration)
     tokens = configuration.extensions.bearertokenauth
     if tokens and tokens.token_file and os.name != "nt" and tokens.token_file.stat().st_mode & 0o077:
         yield f"extensions.bearertokenauth.token_file: {tokens.token_file} can be read by others. chmod 600 mends it"

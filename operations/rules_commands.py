@@ -28,6 +28,8 @@ _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The co
 _LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 _WATCH_SECONDS = 2.0
+_RULES = {"thresholds": "rules", "anomalies": "watches", "security": "rules"}
+"""Where each judge has them."""
 
 
 @click.command("list")
@@ -181,15 +183,14 @@ def export(form: str, config: Path | None) -> None:  # noqa: ARG001  # the only 
 
 def _only_named(settings: JudgingSettings, source: Source) -> JudgingSettings:
     """With the rules that the file names, if it names any."""
-    named = {kind: source.named("processors", kind, "rules") for kind in ("thresholds", "security")}
+    named = {kind: source.named("processors", kind, field) for kind, field in _RULES.items()}
     if not any(named.values()):
         return settings
     parts = {}
     for kind, names in named.items():
-        part = getattr(settings, kind)
-        parts[kind] = part.model_copy(
-            update={"rules": {name: part.rules[name] for name in names if name in part.rules}}
-        )
+        part, field = getattr(settings, kind), _RULES[kind]
+        known = getattr(part, field)
+        parts[kind] = part.model_copy(update={field: {name: known[name] for name in names if name in known}})
     return settings.model_copy(update=parts)
 
 

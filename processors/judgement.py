@@ -123,6 +123,7 @@ class Judgement:
         self._reading.presence.excuse(step)
         for series in self._series.values():
             series.windows.forget_after(now_unix_nano)
+        self.judges.postpone(step)
         self.judges.forget_after(now_unix_nano)
         self._frozen_until = now_unix_nano + _GRACE_NANO
         self._tick = now_unix_nano - now_unix_nano % TICK_NANO

@@ -1,4 +1,4 @@
-"""The judges beside the thresholds: attacks now; each has its rules, its state and its alerts."""
+"""The judges beside the thresholds: attacks and anomalies; each has its rules, its state and its alerts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from processors.anomalies.judging import AnomalyJudging
+from processors.anomalies.settings import AnomalySettings
 from processors.description import Description
 from processors.evaluation import Evaluation, Transition
 from processors.rollups import Summary
@@ -20,6 +22,7 @@ class JudgesSettings:
     """Who judges; None for who does not."""
 
     security: SecuritySettings | None = None
+    anomalies: AnomalySettings | None = None
 
 
 class Judges:
@@ -27,41 +30,59 @@ class Judges:
 
     def __init__(self, settings: JudgesSettings, lateness_seconds: float) -> None:
         self.security = SecurityJudging(settings.security or SecuritySettings(enabled=False), lateness_seconds)
+        self.anomalies = AnomalyJudging(settings.anomalies or AnomalySettings(enabled=False))
         self.unlearnt = bool(self.descriptions)
         """Whether no state has told them what came before."""
 
     @property
     def descriptions(self) -> tuple[Description, ...]:
-        return self.security.descriptions
+        return (*self.anomalies.descriptions, *self.security.descriptions)
 
     @property
     def overflowed(self) -> int:
         """Keys beyond what there is room for."""
-        return self.security.evicted
+        return self.security.evicted + self.anomalies.overflowed
+
+    @property
+    def indicators(self) -> frozenset[str]:
+        """Whose rollups are looked at."""
+        return self.anomalies.indicators
 
     def take(self, summary: Summary) -> None:
         """A period of the rollups is over."""
+        self.anomalies.take(summary)
 
     def judge(self, now_unix_nano: int, *, frozen: bool) -> tuple[list[Evaluation], list[Transition]]:
         """At each tick; while `frozen` nothing fires or resolves."""
-        return self.security.judge(now_unix_nano, frozen=frozen)
+        evaluations, transitions = self.anomalies.judge(now_unix_nano, frozen=frozen)
+        for point in self.anomalies.points:
+            self.security.spikes(point)
+        attacks, begun = self.security.judge(now_unix_nano, frozen=frozen)
+        return evaluations + attacks, transitions + begun
 
     def postpone(self, gap_nano: int) -> None:
-        """Nobody looked for so long."""
+        """Nobody looked for so long; a clock that was set back has a negative gap."""
+        self.anomalies.postpone(gap_nano)
 
     def forget_after(self, now_unix_nano: int) -> None:
         """The clock was set back."""
         self.security.forget_after(now_unix_nano)
+
+    def forget_alarms(self) -> None:
+        """After learning from the past: what happened then is over."""
+        self.security.forget_alarms()
 
     def take_over(self, other: Judges) -> None:
         """What the other has learnt."""
         self.restore(orjson.loads(orjson.dumps(other.to_state(), option=orjson.OPT_NON_STR_KEYS)))
 
     def to_state(self) -> dict[str, Any]:
-        return {"security": self.security.to_state()}
+        return {"security": self.security.to_state(), "anomalies": self.anomalies.to_state()}
 
     def restore(self, content: Mapping[str, Any]) -> None:
         """What a version before had no judge for begins anew."""
-        self.unlearnt = False
+        self.unlearnt = not {"security", "anomalies"} <= content.keys()
         if "security" in content:
             self.security.restore(content["security"])
+        if "anomalies" in content:
+            self.anomalies.restore(content["anomalies"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from processors.anomalies.settings import AnomalySettings
+from processors.anomalies.telling import describe as describe_watch
+from processors.anomalies.watches import compile_watches
 from processors.description import Description
 from processors.judges import JudgesSettings
 from processors.rules import describe as describe_threshold
@@ -30,11 +33,15 @@ class JudgingSettings(Settings):
     """`processors`, as far as it is about judging."""
 
     thresholds: ThresholdSettings = ThresholdSettings()
+    anomalies: AnomalySettings = AnomalySettings()
     security: SecuritySettings = SecuritySettings()
 
-    def others(self, used: Collection[str] = ("security",)) -> JudgesSettings:
+    def others(self, used: Collection[str] = ("anomalies", "security")) -> JudgesSettings:
         """Those beside the thresholds that a pipeline lists."""
-        return JudgesSettings(security=self.security if "security" in used else None)
+        return JudgesSettings(
+            security=self.security if "security" in used else None,
+            anomalies=self.anomalies if "anomalies" in used else None,
+        )
 
     def known_rules(self) -> dict[str, KnownRule]:
         """Of all judges, by name; also those that are switched off."""
@@ -43,6 +50,10 @@ class JudgingSettings(Settings):
     def _known(self) -> Iterator[KnownRule]:
         for name, rule in self.thresholds.rules.items():
             yield KnownRule(describe_threshold(name, rule), rule.enabled, ("thresholds", "rules", name, "enabled"))
+        for watch in compile_watches(self.anomalies, everything=True):
+            enabled = watch.settings.enabled and self.anomalies.enabled
+            way = ("anomalies", "watches", watch.name, "enabled")
+            yield KnownRule(describe_watch(watch, self.anomalies), enabled, way)
         for name, attack in self.security.rules.items():
             enabled = attack.enabled and self.security.enabled
             yield KnownRule(describe_security(name, attack), enabled, ("security", "rules", name, "enabled"))

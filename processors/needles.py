@@ -48,6 +48,10 @@ def needles_of_sightings(refusals: bool, *, mapped: bool) -> Needles:  # noqa: F
     return {**events, "traces": (*(events["traces"] or ()), *requests)}
 
 
+def rollup_needles(indicators: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(b'"indicator":' + orjson.dumps(name) for name in sorted(indicators))
+
+
 def joined(*several: Needles) -> Needles:
     """What any of them may be about."""
     found: dict[str, tuple[bytes, ...] | None] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -58,6 +58,14 @@ class Summary(NamedTuple):
             "p99": values.quantile(0.99),
             "histogram": values.to_json(),
         }
+
+
+def summary_of_line(record: Mapping[str, Any]) -> Summary:
+    """From a line of a stream of rollups."""
+    key = record["key"]
+    subject = Subject(record["indicator"], tuple(key), tuple(map(str, key.values())))
+    values = Histogram.from_json(record["histogram"])
+    return Summary(subject, record["resolution"], record["time_unix_nano"], record["errors"], values)
 
 
 class _Cell:

@@ -88,6 +88,8 @@ def _show(reading: Reading, found: Attacks, odd: Sequence[Login], *, enabled: bo
         return
     for episode in found.episodes:
         _show_episode(episode, found.descriptions[episode.rule])
+    if found.episodes:
+        click.echo('\nwhat stands at "if fine" goes below processors.security of the configuration')
     if odd:
         click.echo("\nodd for their user, and no alarm by themselves:")
         columns = ("time (UTC)", "user", "address", "browser", "what")
@@ -111,7 +113,7 @@ def _show_episode(one: Episode, rule: Description) -> None:
     technique = rule.labels.get("mitre_attack_id", "")
     lines = [
         ("rule", f"{one.rule}: {'; '.join(rule.bounds)}" + (f" (MITRE ATT&CK {technique})" if technique else "")),
-        ("when", f"{moment(one.first_unix_nano)} to {moment(one.last_unix_nano)} UTC"),
+        ("when", _when(one)),
         *(("evidence" if not number else "", text) for number, text in enumerate(_evidence(one))),
         ("if fine", _allow(one)),
     ]
@@ -119,11 +121,16 @@ def _show_episode(one: Episode, rule: Description) -> None:
         out.print(f"  {name:<9}{plain(text, 300)}", highlight=False, markup=False)
 
 
+def _when(one: Episode) -> str:
+    first, last = moment(one.first_unix_nano), moment(one.last_unix_nano)
+    return f"{first} UTC" if first == last else f"{first} to {last} UTC"
+
+
 def _evidence(one: Episode) -> list[str]:
     lines = [_line(seen) for seen in one.evidence]
     hidden = one.sightings - len(lines)
     if hidden > 0:
-        lines.insert(len(lines) - 2, f"… {hidden:,} more …")
+        lines.insert(-1, f"… {hidden:,} more …")
     return lines
 
 
@@ -135,17 +142,17 @@ def _line(seen: Sighting) -> str:
 
 
 def _allow(one: Episode) -> str:
-    """What to write into the configuration to hear no more of it."""
+    """What to write below `processors.security` to hear no more of it."""
     if address := one.key.get(ADDRESS):
-        return f'processors.security.allow.addresses: ["{address}"]; or {_except(one, ADDRESS, address)}'
+        return f'allow: {{addresses: ["{address}"]}}, or {_except(one, ADDRESS, address)}'
     if name := one.key.get(USER):
-        return f'processors.security.allow.users: ["{name}"]; or {_except(one, USER, name)}'
+        return f'allow: {{users: ["{name}"]}}, or {_except(one, USER, name)}'
     label, value = next(iter(one.key.items()), ("service.name", ""))
     return _except(one, label, value)
 
 
 def _except(one: Episode, label: str, value: str) -> str:
-    return f"for this rule only processors.security.rules: {{{one.rule}: {{except: ['{label} = {value}']}}}}"
+    return f"rules: {{{one.rule}: {{except: ['{label} = {value}']}}}}"
 
 
 def _login_row(one: Login) -> Sequence[object]:

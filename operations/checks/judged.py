@@ -35,9 +35,31 @@ def business(reading: Reading) -> Checked:
 
 
 def security(reading: Reading) -> Checked:
-    """The rules about security, and who failed to log in too often in the last quarter of an hour."""
+    """The rules about security, the attacks that go on, and who failed to log in too often just now."""
     judged = _judged(reading, lambda rule: rule.settings.labels.get("category") == "security", lambda *_: [])
-    return Checked([*judged.components, _offenders(reading)], judged.problem)
+    return Checked([*judged.components, *_attacks(reading), _offenders(reading)], judged.problem)
+
+
+def _attacks(reading: Reading) -> list[Component]:
+    """An attack that goes on is an evaluation; where none does there is nothing to say but that."""
+    judged = published(reading.chosen_folder)
+    known = reading.judging.known_rules()
+    rules = {name: rule for name, rule in known.items() if rule.way[0] == "security" and rule.enabled}
+    if judged.problem or not rules:
+        return []
+    return [
+        Component(
+            one["rule"],
+            one["band"],
+            one["value"],
+            one["unit"],
+            one["key"],
+            one["summary"],
+            rules[one["rule"]].description.bounds[0],
+        )
+        for one in judged.evaluations
+        if one["rule"] in rules
+    ] or [Component("attacks", "normal", detail=f"none by {len(rules)} rules")]
 
 
 def rules_of(reading: Reading) -> list[Rule]:

@@ -22,17 +22,6 @@ _FAMILIES = (
 _PRODUCT = re.compile(r"[\w.-]+")
 
 
-def plain_address(text: str) -> str:
-    """An IPv4 address that is written as an IPv6 one is the IPv4 one; what is no address stays as it is."""
-    if not text.lower().startswith("::ffff:"):
-        return text
-    try:
-        mapped = ipaddress.IPv6Address(text).ipv4_mapped
-    except ValueError:
-        return text
-    return str(mapped) if mapped is not None else text
-
-
 @lru_cache(4096)
 def address_key(text: str) -> str:
     """One for each subscriber: an IPv4 address, or the /64 of an IPv6 one."""
@@ -54,10 +43,13 @@ def network_of(text: str) -> str:
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An IPv4 address that is written as an IPv6 one is the IPv4 one."""
     try:
-        return ipaddress.ip_address(plain_address(text.strip()).partition("%")[0])
+        found = ipaddress.ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
 
 
 @lru_cache(1024)

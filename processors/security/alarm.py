@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,16 +35,18 @@ class Alarm:
     fired_unix_nano: int = 0
     note: str = ""
 
-    def holds(self, time_unix_nano: int, severity: str) -> None:
-        """The condition holds at that moment too, and perhaps it got worse."""
-        self.first_unix_nano = min(self.first_unix_nano, time_unix_nano)
-        self.last_unix_nano = max(self.last_unix_nano, time_unix_nano)
-        if _RANKS.index(severity) > _RANKS.index(self.severity):
-            self.severity = severity
+    def joins(self, other: Alarm) -> None:
+        """The condition holds then too, and perhaps it got worse."""
+        self.first_unix_nano = min(self.first_unix_nano, other.first_unix_nano)
+        self.last_unix_nano = max(self.last_unix_nano, other.last_unix_nano)
+        self.severity = worst((self.severity, other.severity))
+        self.distinct = max(self.distinct, other.distinct)
+        self.total = max(self.total, other.total)
 
-    def belongs(self, time_unix_nano: int) -> bool:
-        """Whether that moment is of the same episode."""
-        return self.first_unix_nano - self.lasts_nano <= time_unix_nano <= self.last_unix_nano + self.lasts_nano
+    def belongs(self, other: Alarm) -> bool:
+        """Whether that is of the same episode."""
+        begins, ends = self.first_unix_nano - self.lasts_nano, self.last_unix_nano + self.lasts_nano
+        return other.first_unix_nano <= ends and other.last_unix_nano >= begins
 
     def seen(self, trace_id: str) -> None:
         if trace_id and trace_id not in self.traces:
@@ -101,7 +104,7 @@ class Told:
 
 
 class Alarms:
-    """Those of all rules; what fires is told once, when it begins, gets worse and ends."""
+    """At most so many of each rule; what fires is told once, when it begins, gets worse and ends."""
 
     def __init__(self, told: Mapping[str, Told], most: int) -> None:
         self._told = told
@@ -112,23 +115,26 @@ class Alarms:
         self._ended: list[Alarm] = []
         """Those whose next episode began before a tick saw the end."""
         self.overflowed = 0
+        self._of_rule: Counter[str] = Counter()
+        """So that a flood of mild ones leaves room for a breach."""
 
     def raised(self, alarm: Alarm) -> Alarm | None:
         """That of the same episode, which now holds this moment too, or this one; None where there is no room."""
         identity = (alarm.rule, alarm.key)
         known = self.alarms.get(identity)
-        if known is not None and known.belongs(alarm.first_unix_nano):
-            known.holds(alarm.first_unix_nano, alarm.severity)
+        if known is not None and known.belongs(alarm):
+            known.joins(alarm)
             return known
         if known is not None and alarm.first_unix_nano < known.first_unix_nano:
             return None  # an episode that was over before the one that is known
-        if known is None and len(self.alarms) >= self._most:
+        if known is None and self._of_rule[alarm.rule] >= self._most:
             self.overflowed += 1
             return None
         if known is not None:
             self._over(known)
             if known.told:
                 self._ended.append(known)
+        self._of_rule[alarm.rule] += known is None
         self.alarms[identity] = alarm
         return alarm
 
@@ -142,6 +148,7 @@ class Alarms:
             reason, severity = "", alarm.severity
             if not frozen and alarm.over(now_unix_nano):
                 self._over(self.alarms.pop(identity))
+                self._of_rule[alarm.rule] -= 1
                 if alarm.told:
                     transitions.append(self._transition(alarm, "resolved", now_unix_nano, _CEASED))
                 continue
@@ -200,6 +207,15 @@ class Alarms:
             alarm = Alarm.from_state(one)
             if alarm.rule in self._told:
                 self.alarms[alarm.rule, alarm.key] = alarm
+        self._of_rule = Counter(rule for rule, _ in self.alarms)
+
+    def clear(self) -> None:
+        self.alarms.clear()
+        self._of_rule.clear()
+
+
+def worst(severities: Iterable[str]) -> str:
+    return max(severities, key=_RANKS.index)
 
 
 def _value(alarm: Alarm, told: Told) -> float:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from processors.matchers import Matcher, parse_matchers
-from processors.security.alarm import Alarm, Told
+from processors.security.alarm import Alarm, Told, worst
 from processors.security.habits import Habits
 from processors.security.settings import CountingSettings
 from processors.security.sighting import Sighting
-from processors.security.window import Counted, Window
+from processors.security.window import Counted, Measure, Window
 
 _MOST = 2_000
-"""Sightings of one value that are kept where sums or habits need many."""
+"""Sightings of one key that are kept where sums or habits need many, …"""
+_MANY = 1_000
+"""… and where they don't; whatever else floods a key costs no more."""
+_LARGEST = 1e12
+"""More is told as so much, and sums of it are exact."""
 _SLACK_NANO = 600_000_000_000
 """For what comes late."""
 _SEPARATOR = "\x1f"
@@ -24,7 +27,7 @@ _SEPARATOR = "\x1f"
 class CountingRule:
     """Holds a window for each of its keys, the least recently seen of too many ones dropped."""
 
-    def __init__(self, name: str, settings: CountingSettings, max_keys: int) -> None:
+    def __init__(self, name: str, settings: CountingSettings, max_keys: int, lateness_nano: int) -> None:
         self.name = name
         self.settings = settings
         self.within_nano = int(settings.within * 1e9)
@@ -32,7 +35,7 @@ class CountingRule:
         self._max_keys = max_keys
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._habits = Habits(self.within_nano, max_keys) if settings.own_p99 else None
-        self._each = _enough(settings)
+        self._measure = _measure(settings, lateness_nano)
         self.evicted = 0
 
     @property
@@ -49,32 +52,29 @@ class CountingRule:
             return False
         return self._matches is None or self._matches(seen.labels)
 
-    def take(self, seen: Sighting) -> Iterator[Alarm]:
-        """An alarm for each moment at which the condition holds now that this has been seen."""
+    def take(self, seen: Sighting) -> Alarm | None:
+        """From the first to the last moment at which the condition holds now that this has been seen."""
         settings = self.settings
         values = [seen.label(label) for label in settings.by]
         value = seen.label(settings.distinct) if settings.distinct else ""
         if not all(values) or (settings.distinct and not value):
-            return
+            return None
         key = _SEPARATOR.join(values)
         amount = _amount(seen.labels, settings.sum) if settings.sum else 0.0
         window = self._window(key)
-        window.add(seen.time_unix_nano, value, amount, each=self._each)
+        window.add(seen.time_unix_nano, value, amount, self._measure)
         bound = self._bound(key, seen.time_unix_nano)
-        for end in window.ends(seen.time_unix_nano, self.within_nano):
-            counted = window.over(
-                end, self.within_nano, distinct=bool(settings.distinct), tries_each=settings.tries_each
-            )
-            if severity := self._severity(counted, bound):
-                yield self._alarm(values, counted, severity)
+        around = window.around(seen.time_unix_nano, self._measure)
+        held = [(counted, severity) for counted in around if (severity := self._severity(counted, bound))]
         if self._habits is not None:
             self._habits.add(key, amount if settings.sum else 1.0, seen.time_unix_nano, bound)
+        return self._alarm(values, held) if held else None
 
     def _window(self, key: str) -> Window:
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = Window()
-            if len(self._windows) > self._max_keys:
+            while len(self._windows) > self._max_keys:
                 self._windows.popitem(last=False)
                 self.evicted += 1
         self._windows.move_to_end(key)
@@ -97,11 +97,17 @@ class CountingRule:
         worse = settings.worse
         return worse.severity if worse is not None and counted.sightings >= worse.count else settings.severity
 
-    def _alarm(self, values: Iterable[str], counted: Counted, severity: str) -> Alarm:
-        key = tuple(zip(self.settings.by, values, strict=True))
-        end = counted.end_unix_nano
+    def _alarm(self, values: Iterable[str], held: Sequence[tuple[Counted, str]]) -> Alarm:
         return Alarm(
-            self.name, key, self.within_nano, end, end, severity, counted.sightings, counted.distinct, counted.total
+            rule=self.name,
+            key=tuple(zip(self.settings.by, values, strict=True)),
+            lasts_nano=self.within_nano,
+            first_unix_nano=held[0][0].end_unix_nano,
+            last_unix_nano=held[-1][0].end_unix_nano,
+            severity=worst(severity for _, severity in held),
+            count=max(counted.sightings for counted, _ in held),
+            distinct=max(counted.distinct for counted, _ in held),
+            total=max(counted.total for counted, _ in held),
         )
 
     def forget(self, now_unix_nano: int) -> None:
@@ -135,12 +141,22 @@ class CountingRule:
             self._habits.restore(content["habits"])
 
 
-def _enough(settings: CountingSettings) -> int:
-    """Sightings of one value that tell whether the condition holds, and how badly."""
+def _measure(settings: CountingSettings, lateness_nano: int) -> Measure:
+    """Keeps what tells whether the condition holds, and how badly."""
+    worst = max(settings.count, settings.worse.count if settings.worse is not None else 0)
+    each = 2 * max(worst, settings.tries_each + 1)
+    most = max(_MANY, each * max(settings.distinct_count, 1))
     if settings.sum or settings.own_p99:
-        return max(_MOST, settings.count)
-    worst = settings.worse.count if settings.worse is not None else 0
-    return 2 * max(settings.count, settings.tries_each + 1, worst)
+        each, most = max(_MOST, each), max(_MOST, most)
+    return Measure(
+        int(settings.within * 1e9),
+        lateness_nano,
+        each,
+        most,
+        distinct=bool(settings.distinct),
+        tries_each=settings.tries_each,
+        summed=bool(settings.sum),
+    )
 
 
 def _amount(labels: Mapping[str, Any], name: str) -> float:
@@ -150,4 +166,4 @@ def _amount(labels: Mapping[str, Any], name: str) -> float:
         amount = float(value) if isinstance(value, int | float | str) else 0.0
     except (ValueError, OverflowError):
         return 0.0
-    return amount if math.isfinite(amount) and amount > 0 else 0.0
+    return min(amount, _LARGEST) if amount > 0 else 0.0  # neither is what is no number

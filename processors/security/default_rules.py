@@ -44,7 +44,7 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "lasts": "1h",
         "severity": "critical",
         "labels": _attack("T1078"),
-        "summary": "{user.id} got in from {client.address} after failed logins: somebody may have found the password",
+        "summary": "{user.id} got in from {client.address} after {count} failed logins: somebody may know the password",
         "next_steps": [_LOGINS, "forecourt stats users --last 24h"],
     },
     "security.spraying": {

@@ -46,8 +46,11 @@ class Habits:
         if part == habit.part:
             habit.amount = min(habit.amount + amount, most)
 
+    def _day_of(self, habit: _Habit) -> int:
+        return habit.part * self._part_nano // _DAY_NANO
+
     def _close(self, habit: _Habit) -> None:
-        day = habit.part * self._part_nano // _DAY_NANO
+        day = self._day_of(habit)
         habit.days.setdefault(day, Histogram()).add(habit.amount)
         for old in [known for known in habit.days if known <= day - _DAYS]:
             del habit.days[old]
@@ -62,6 +65,8 @@ class Habits:
         for known, amounts in habit.days.items():
             if day - _DAYS < known <= day:
                 whole.merge(amounts)
+        if habit.part < time_unix_nano // self._part_nano and self._day_of(habit) > day - _DAYS:
+            whole.add(habit.amount)  # the next has begun, only not with anything that was added
         return whole.quantile(0.99) if whole.count else 0.0
 
     def to_state(self) -> list[Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from processors.anomalies.point import Point
 from processors.description import Description
 from processors.evaluation import Evaluation, Transition
 from processors.matchers import Matcher, parse_matchers
@@ -38,7 +39,7 @@ class SecurityJudging:
         self._settings = settings
         rules = {name: rule for name, rule in settings.rules.items() if rule.enabled and settings.enabled}
         self._counting = [
-            CountingRule(name, rule, settings.max_keys)
+            CountingRule(name, rule, settings.max_keys, int(lateness_seconds * 1e9))
             for name, rule in rules.items()
             if isinstance(rule, CountingSettings)
         ]
@@ -124,18 +125,14 @@ class SecurityJudging:
         return bool(known) and self.users.is_known(seen.user, seen.address, seen.time_unix_nano)
 
     def _count(self, rule: CountingRule, seen: Sighting) -> None:
-        first = True
-        for alarm in rule.take(seen):
-            raised = self._raise(alarm)
-            if raised is None:
-                continue
-            raised.count += first and raised is not alarm
-            raised.distinct = max(raised.distinct, alarm.distinct)
-            raised.total = max(raised.total, alarm.total)
-            raised.seen(seen.trace_id)
-            first = False
-            for breach in self._breach:
-                self._raise_breaches(breach.follow(raised))
+        alarm = rule.take(seen)
+        raised = self._raise(alarm) if alarm is not None else None
+        if raised is None:
+            return
+        raised.count += raised is not alarm
+        raised.seen(seen.trace_id)
+        for breach in self._breach:
+            self._raise_breaches(breach.follow(raised))
 
     def _logged_in(self, login: Sighting) -> None:
         if login.address:
@@ -153,6 +150,12 @@ class SecurityJudging:
                 usual = self.users.is_usual_hour(user, alarm.first_unix_nano)
                 raised.note = "" if usual else f"at an hour at which {user} hardly ever logs in"
 
+    def _raise_unless_excepted(self, alarm: Alarm) -> None:
+        """Where `except` has the labels of the alarm to look at and no sighting."""
+        matches = self._except[alarm.rule]
+        if matches is None or not matches(dict(alarm.key)):
+            self._raise(alarm)
+
     def _raise(self, alarm: Alarm) -> Alarm | None:
         """None for whom nobody wants to hear about."""
         key = dict(alarm.key)
@@ -160,11 +163,11 @@ class SecurityJudging:
             return None
         return self.episodes.raised(alarm)
 
-    def spikes(self, service: str, score: float, failures: float, time_unix_nano: int) -> None:
-        """What the detector of failed logins says of the last five minutes."""
+    def spikes(self, point: Point) -> None:
+        """What the detector of anomalies says of five minutes; those of failed logins count."""
         for rule in self._spikes:
-            for alarm in rule.take(service, score, failures, time_unix_nano):
-                self._raise(alarm)
+            for alarm in rule.take(point):
+                self._raise_unless_excepted(alarm)
 
     def judge(self, now_unix_nano: int, *, frozen: bool) -> tuple[list[Evaluation], list[Transition]]:
         """At each tick; while `frozen` nothing fires or resolves."""
@@ -173,7 +176,7 @@ class SecurityJudging:
                 self.on_login(login)
             for rule in self._places:
                 for alarm in rule.take(login):
-                    self._raise(alarm)
+                    self._raise_unless_excepted(alarm)
         if now_unix_nano - self._forgotten >= _FORGET_NANO:
             for counting in self._counting:
                 counting.forget(now_unix_nano)
@@ -191,7 +194,7 @@ class SecurityJudging:
 
     def forget_alarms(self) -> None:
         """After learning from the past: what happened then is over."""
-        self.episodes.alarms.clear()
+        self.episodes.clear()
 
     def to_state(self) -> dict[str, Any]:
         return {

@@ -17,9 +17,12 @@ USER = "user.id"
 AGENT = "user_agent.original"
 _USERS = (USER, "enduser.id", "user.name")
 _ADDRESSES = (ADDRESS, "source.address", "http.client_ip")
+_AGENTS = (AGENT, "http.user_agent")
 _LONGEST = 256
+_LONGEST_AGENT = 512
+"""What it is stands at its end."""
 _PATHS = ("url.path", "http.target")
-KEYS = frozenset((*_USERS, *_ADDRESSES, *_PATHS, AGENT, "http.user_agent"))
+KEYS = frozenset((*_USERS, *_ADDRESSES, *_PATHS, *_AGENTS))
 """The attributes that are looked at here."""
 
 
@@ -34,7 +37,7 @@ class Sighting(NamedTuple):
     address: str
     """As a key: of IPv6 the /64."""
     labels: Mapping[str, Any]
-    """With user and address as above."""
+    """With user and address as above, and the user agent."""
 
     def label(self, name: str) -> str:
         """As text, no longer than a key may be."""
@@ -46,7 +49,7 @@ def sighting(event: str, outcome: str, time_unix_nano: int, trace_id: str, label
     """From the attributes that OpenTelemetry names, in their old spellings too."""
     found = _first(labels, _ADDRESSES)
     user, address = _first(labels, _USERS), address_key(found) if found else ""
-    named = {**labels, USER: user, ADDRESS: address}
+    named = {**labels, USER: user, ADDRESS: address, AGENT: _first(labels, _AGENTS, _LONGEST_AGENT)}
     return Sighting(event, outcome, time_unix_nano, trace_id, user, address, named)
 
 
@@ -66,6 +69,6 @@ def sighting_of_line(record: Mapping[str, Any]) -> Sighting:
     return sighting(event.removeprefix(EVENT_PREFIX), outcome, time, trace_id, {**labels, **named})
 
 
-def _first(labels: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _first(labels: Mapping[str, Any], names: tuple[str, ...], longest: int = _LONGEST) -> str:
     values = (labels.get(name) for name in names)
-    return next((str(value)[:_LONGEST] for value in values if value is not None and value != ""), "")
+    return next((str(value)[:longest] for value in values if value is not None and value != ""), "")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from processors.anomalies.point import Point
 from processors.security.alarm import Alarm, Told
 from processors.security.settings import SpikeSettings
+
+_WATCH = "failed_logins"
 
 
 class SpikeRule:
@@ -19,10 +22,11 @@ class SpikeRule:
     def told(self) -> Told:
         return Told(self.settings.summary or f"{self.name}: {{count}}", "1", "count", self.settings.within)
 
-    def take(self, service: str, score: float, failures: float, time_unix_nano: int) -> Iterator[Alarm]:
+    def take(self, point: Point) -> Iterator[Alarm]:
         settings = self.settings
-        if score < settings.score or failures < settings.count:
+        if point.watch != _WATCH or point.learning:
             return
-        key = (("service.name", service),)
-        within = int(settings.within * 1e9)
-        yield Alarm(self.name, key, within, time_unix_nano, time_unix_nano, settings.severity, int(failures))
+        if point.score < settings.score or point.value < settings.count:
+            return
+        within, time = int(settings.within * 1e9), point.time_unix_nano
+        yield Alarm(self.name, point.key, within, time, time, settings.severity, int(point.value))

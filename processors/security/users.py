@@ -18,6 +18,7 @@ _DAY_NANO = 24 * _HOUR_NANO
 _KNOWN_AFTER_NANO = _HOUR_NANO
 """A place is known an hour after the first login there: an attacker's first one makes it none."""
 _REMEMBERED_NANO = 90 * _DAY_NANO
+_NEVER = (0, 0)
 _MOST_PLACES = 32
 _MOST_FAMILIES = 16
 _MOST_WAITING = 10_000
@@ -26,7 +27,10 @@ _RARE = 0.02
 
 
 class Login(NamedTuple):
-    """A login that is new to its user in some way; `usual` is False at an hour at which they hardly ever log in."""
+    """A login that is new to its user in some way; `usual` is False at an hour at which they hardly ever log in.
+
+    Of whom no network or no browser is known yet, none is new.
+    """
 
     user: str
     address: str
@@ -67,15 +71,15 @@ class Users:
         self.evicted = 0
 
     def take(self, login: Sighting) -> None:
-        family = browser_family(str(login.labels.get(AGENT) or ""))
+        family = browser_family(login.labels[AGENT])
         waits = (login.time_unix_nano, login.user, login.address, family, login.trace_id)
         heapq.heappush(self._waiting, waits)
 
     def is_known(self, user: str, address: str, time_unix_nano: int) -> bool:
-        """Whether that user had logged in from that network an hour before or earlier."""
+        """Whether that user had logged in from that network an hour before or earlier, and within 90 days."""
         known = self._users.get(user)
-        seen = known.networks.get(network_of(address)) if known else None
-        return seen is not None and seen[0] + _KNOWN_AFTER_NANO <= time_unix_nano
+        first, last = known.networks.get(network_of(address), _NEVER) if known else _NEVER
+        return first + _KNOWN_AFTER_NANO <= time_unix_nano and _lately(last, time_unix_nano)
 
     def settle(self, now_unix_nano: int) -> Iterator[Login]:
         """The logins that are told in full by now, each compared with what was known before it."""
@@ -99,8 +103,8 @@ class Users:
             family=family,
             time_unix_nano=time,
             trace_id=trace_id,
-            new_network=bool(network) and not _lately(user.networks.get(network, (0, 0))[1], time),
-            new_family=bool(family) and not _lately(user.families.get(family, 0), time),
+            new_network=bool(network and user.networks) and not _lately(user.networks.get(network, _NEVER)[1], time),
+            new_family=bool(family and user.families) and not _lately(user.families.get(family, 0), time),
             usual=_usual(user, time),
             known_nano=time - user.since,
             logins=user.logins,

@@ -5,9 +5,32 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
+
+_LAST = "\U0010ffff"
+
+_Entry = tuple[int, str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is counted within a window, and how much of it is kept.
+
+    Of one value (a user, a path) no more than `each` are kept that are older than what may still come late, and no more
+    than `most` of all, the newest. Every condition has `most` hold by itself, so that a flood hides nothing.
+    """
+
+    within_nano: int
+    lateness_nano: int
+    each: int
+    most: int
+    distinct: bool = False
+    tries_each: int = 0
+    """With it only values of so few sightings are distinct."""
+    summed: bool = False
 
 
 class Counted(NamedTuple):
@@ -19,57 +42,78 @@ class Counted(NamedTuple):
     total: float
 
 
-class Window:
-    """Of one value (a user, a path) no more than `each` are kept, the newest: they are enough for any condition."""
+class _Inside:
+    """What can't be told from the places of the first and the last sighting."""
 
-    __slots__ = ("_entries", "_stored", "count", "summed")
+    __slots__ = ("_measure", "_tries", "_tries_each", "distinct", "total")
+
+    def __init__(self, entries: list[_Entry], measure: Measure) -> None:
+        self._measure = measure
+        self._tries_each = measure.tries_each or measure.most
+        self._tries = Counter([entry[1] for entry in entries] if measure.distinct else ())
+        self.distinct = sum(count <= self._tries_each for count in self._tries.values())
+        self.total = float(sum(entry[2] for entry in entries)) if measure.summed else 0.0
+
+    def change(self, entry: _Entry, step: int) -> None:
+        """It comes in, or goes out."""
+        self.total += step * entry[2]
+        if self._measure.distinct:
+            before = self._tries[entry[1]]
+            after = self._tries[entry[1]] = before + step
+            self.distinct += (0 < after <= self._tries_each) - (0 < before <= self._tries_each)
+
+
+class Window:
+    __slots__ = ("_entries", "_stored")
 
     def __init__(self) -> None:
-        self._entries: list[tuple[int, str, float]] = []
+        self._entries: list[_Entry] = []
         self._stored: orjson.Fragment | None = None
-        self.count = 0
-        """Of all that came in, also of those that are not kept any more."""
-        self.summed = False
 
-    def add(self, time_unix_nano: int, value: str, amount: float, *, each: int) -> None:
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, time_unix_nano: int, value: str, amount: float, measure: Measure) -> None:
         self._stored = None
-        self.count += 1
-        self.summed = self.summed or amount > 0
         entries = self._entries
         entry = (time_unix_nano, value, amount)
         if entries and entry < entries[-1]:
             insort(entries, entry)
         else:
             entries.append(entry)
-        if len(entries) > each:
-            same = [index for index, (_, known, _) in enumerate(entries) if known == value]
-            if len(same) > each:
-                del entries[same[0]]
+        self._thin(value, measure)
+        if len(entries) > measure.most:
+            del entries[0]
 
-    def ends(self, time_unix_nano: int, within_nano: int) -> Iterator[int]:
-        """The ends of the windows that hold that moment: it itself, and those of later sightings that came before."""
+    def _thin(self, value: str, measure: Measure) -> None:
+        """Drop the oldest of that value, if there are enough of it and nothing before it can come any more."""
         entries = self._entries
-        yield time_unix_nano
-        for index in range(bisect_right(entries, (time_unix_nano, "\U0010ffff", 0.0)), len(entries)):
-            if entries[index][0] > time_unix_nano + within_nano:
+        settled = entries[-1][0] - measure.lateness_nano
+        if len(entries) <= measure.each or entries[0][0] >= settled:
+            return
+        same = [index for index, entry in enumerate(entries) if entry[1] == value] if measure.distinct else (0,)
+        enough = len(same) > measure.each or not measure.distinct
+        if enough and entries[same[0]][0] < settled:
+            del entries[same[0]]
+
+    def around(self, time_unix_nano: int, measure: Measure) -> Iterator[Counted]:
+        """The windows that hold that moment: that which ends there, and those of later sightings that came before."""
+        entries, within = self._entries, measure.within_nano
+        first = bisect_left(entries, (time_unix_nano - within, "", 0.0))
+        last = bisect_right(entries, (time_unix_nano, _LAST, 0.0))
+        inside = _Inside(entries[first:last], measure)
+        end = time_unix_nano
+        while True:
+            yield Counted(end, last - first, inside.distinct, inside.total)
+            if last == len(entries) or entries[last][0] > time_unix_nano + within:
                 return
-            yield entries[index][0]
-
-    def over(self, end_unix_nano: int, within_nano: int, *, distinct: bool, tries_each: int) -> Counted:
-        """With `tries_each` only values of so few sightings are distinct."""
-        entries = self._entries
-        first = bisect_left(entries, (end_unix_nano - within_nano, "", 0.0))
-        last = bisect_left(entries, (end_unix_nano + 1, "", 0.0))
-        if not distinct and not self.summed:
-            return Counted(end_unix_nano, last - first, 0, 0.0)
-        inside = entries[first:last]
-        values = 0
-        if distinct and tries_each:
-            tries = Counter(value for _, value, _ in inside)
-            values = sum(count <= tries_each for count in tries.values())
-        elif distinct:
-            values = len({value for _, value, _ in inside})
-        return Counted(end_unix_nano, len(inside), values, sum(amount for _, _, amount in inside))
+            end = entries[last][0]
+            while last < len(entries) and entries[last][0] == end:
+                inside.change(entries[last], 1)
+                last += 1
+            while entries[first][0] < end - within:
+                inside.change(entries[first], -1)
+                first += 1
 
     def forget(self, before_unix_nano: int) -> bool:
         """Drop what is older; whether anything is left."""
@@ -85,12 +129,11 @@ class Window:
 
     def to_state(self) -> orjson.Fragment:
         if self._stored is None:
-            self._stored = orjson.Fragment(orjson.dumps([self.count, self.summed, self._entries]))
+            self._stored = orjson.Fragment(orjson.dumps(self._entries))
         return self._stored
 
     @classmethod
     def from_state(cls, content: Any) -> Window:
         window = cls()
-        window.count, window.summed, entries = content
-        window._entries = [(time, value, amount) for time, value, amount in entries]  # its own
+        window._entries = [(time, value, amount) for time, value, amount in content]  # its own
         return window

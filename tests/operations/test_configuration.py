@@ -21,6 +21,7 @@ from alerting.settings import (
 )
 from operations.configuration import Configuration, load
 from operations.settings_file import ConfigurationError, packaged_default
+from processors.anomalies.default_watches import DEFAULT_WATCHES
 from processors.default_rules import DEFAULT_RULES
 from processors.security.default_rules import DEFAULT_RULES as SECURITY_RULES
 from processors.settings import RuleSettings
@@ -65,16 +66,20 @@ def test_every_setting_stands_in_the_default_file() -> None:
     """Nothing can be set that the commented file does not show."""
     shown = _keys(yaml.safe_load(packaged_default()))
     default = Configuration().model_dump(mode="json")
-    rules = {"thresholds": DEFAULT_RULES, "security": SECURITY_RULES}
-    for kind, known in rules.items():
-        assert set(default["processors"][kind].pop("rules")) == set(known)
+    rules = {
+        ("thresholds", "rules"): DEFAULT_RULES,
+        ("anomalies", "watches"): DEFAULT_WATCHES,
+        ("security", "rules"): SECURITY_RULES,
+    }
+    for (kind, field), known in rules.items():
+        assert set(default["processors"][kind].pop(field)) == set(known)
     for name, given in (("receivers", DEFAULT_RECEIVERS), ("routes", DEFAULT_ROUTES)):
         assert set(default["alerting"].pop(name)) == set(given)
     shown = {way for way in shown if way[:2] not in {("alerting", "receivers"), ("alerting", "routes")}}
     default["alerting"].pop("inhibit_rules")
     shown = {way for way in shown if way[:2] != ("alerting", "inhibit_rules")}
     settable = _keys(default).union(
-        ("processors", kind, "rules", *way) for kind, known in rules.items() for way in _keys(known)
+        ("processors", *place, *way) for place, known in rules.items() for way in _keys(known)
     )
     optional = {way for way in settable if way[-1] in {"tls", "auth", "bearertokenauth"}}
     assert settable - optional == shown

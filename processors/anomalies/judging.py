@@ -1,0 +1,195 @@
+"""Judging rollups for what is unusual: a detector for each watch and key, and incidents that begin and end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from processors.anomalies.incident import Incident
+from processors.anomalies.point import Point
+from processors.anomalies.series import BUCKET_NANO, Series
+from processors.anomalies.settings import AnomalySettings
+from processors.anomalies.telling import describe, evaluate, is_learning, summarize
+from processors.anomalies.watches import Key, Watch, compile_watches
+from processors.description import Description
+from processors.evaluation import Evaluation, Status, Transition
+from processors.rollups import Summary
+
+_WAIT_NANO = 40 * 1_000_000_000
+"""After its end a bucket is judged: its last minute is closed 30 s after that, at a tick."""
+_FORGET_NANO = 28 * 86400 * 1_000_000_000
+_OVERFLOW = "otel.metric.overflow"
+
+
+class AnomalyJudging:
+    """Owned by one thread; reads no clock."""
+
+    def __init__(self, settings: AnomalySettings) -> None:
+        self._settings = settings
+        self._watches: dict[str, list[Watch]] = {}
+        for watch in compile_watches(settings):
+            self._watches.setdefault(watch.settings.indicator, []).append(watch)
+        self._series: dict[tuple[str, Key], Series] = {}
+        self._evaluations: dict[tuple[str, Key], Evaluation] = {}
+        self._judged_until = 0
+        """Where the next bucket to judge begins; 0 before the first time."""
+        self._tick = 0
+        self._unseen_until = 0
+        self.points: list[Point] = []
+        """Of the last tick, while nothing is frozen."""
+        self.overflowed = 0
+        """Summaries of keys beyond what there is room for."""
+        self.late = 0
+        """Summaries of buckets that had been judged."""
+
+    @property
+    def descriptions(self) -> tuple[Description, ...]:
+        watches = (watch for watches in self._watches.values() for watch in watches)
+        return tuple(describe(watch, self._settings) for watch in watches)
+
+    @property
+    def indicators(self) -> frozenset[str]:
+        """Whose rollups are looked at."""
+        return frozenset(self._watches)
+
+    def take(self, summary: Summary) -> None:
+        """Take a closed minute in; other resolutions say the same again."""
+        watches = self._watches.get(summary.subject.indicator)
+        if watches is None or summary.resolution != "1min" or summary.subject.labels == (_OVERFLOW,):
+            return
+        start = summary.start_unix_nano - summary.start_unix_nano % BUCKET_NANO
+        if start < self._judged_until:
+            self.late += 1
+            return
+        for watch in watches:
+            for key in watch.keys(summary.subject):
+                series = self._series_of(watch, key, start)
+                if series is None:
+                    self.overflowed += 1
+                else:
+                    series.take(start, watch.cell(summary))
+
+    def _series_of(self, watch: Watch, key: Key, start: int) -> Series | None:
+        series = self._series.get((watch.name, key))
+        if series is None and len(self._series) < self._settings.max_series:
+            series = self._series[watch.name, key] = Series(watch, key, start)
+        return series
+
+    def judge(self, now_unix_nano: int, *, frozen: bool) -> tuple[list[Evaluation], list[Transition]]:
+        """Judge the buckets that have ended; while `frozen` detectors learn, and nothing fires or resolves."""
+        transitions: list[Transition] = []
+        self.points.clear()
+        for start in self._due(now_unix_nano):
+            for series in self._series.values():
+                has_point = series.conclude(start)
+                if has_point and not frozen:
+                    self.points.append(self._point(series))
+                if not frozen and (transition := self._advance(series, now_unix_nano, has_point=has_point)):
+                    transitions.append(transition)
+            self._evaluations.clear()
+            self._forget(start)
+        self._tick = now_unix_nano
+        return list(self._evaluate(now_unix_nano)), transitions
+
+    def _point(self, series: Series) -> Point:
+        learning, score = is_learning(series, self._settings), series.score.score
+        return Point(series.watch.name, series.key, series.point_unix_nano, series.value or 0.0, score, learning)
+
+    def _due(self, now: int) -> Iterator[int]:
+        """The beginnings of buckets to judge; those in which nobody looked are left out, whatever is in them."""
+        end = _end_of_due(now)
+        if not self._judged_until:
+            earliest = (series.earliest_unix_nano for series in self._series.values())
+            self._judged_until = min((start for start in earliest if start is not None), default=end)
+        unseen = -(-self._unseen_until // BUCKET_NANO) * BUCKET_NANO
+        begin = max(self._judged_until, min(unseen, end), end - _FORGET_NANO)
+        if begin > self._judged_until:
+            for series in self._series.values():
+                series.keep(begin, math.inf)
+        self._judged_until = max(self._judged_until, end)
+        return iter(range(begin, end, BUCKET_NANO))
+
+    def _advance(self, series: Series, now: int, *, has_point: bool) -> Transition | None:
+        incident = series.incident
+        if incident is not None:
+            if has_point:
+                incident.take(series.detector)
+            reason = incident.over(now)
+            return self._end(series, incident, reason, now) if reason else None
+        score = series.score
+        if not has_point or score.score < self._settings.notify_from or is_learning(series, self._settings):
+            return None
+        series.incident = Incident(score, now)
+        reason = f"score {score.score:.2f} of at least {self._settings.notify_from:g}, view {score.view}"
+        return self._transition(series, series.incident, reason, now)
+
+    def _end(self, series: Series, incident: Incident, reason: str, now: int) -> Transition:
+        series.incident = None
+        return self._transition(series, incident, reason, now)
+
+    @staticmethod
+    def _transition(series: Series, incident: Incident, reason: str, now: int) -> Transition:
+        series.since_unix_nano = now
+        status: Status = "resolved" if series.incident is None else "firing"
+        watch = series.watch
+        summary = summarize(series, incident.score)
+        severity = watch.settings.severity
+        return Transition(watch.rule, series.key, status, severity, series.value, reason, now, summary, ())
+
+    def _forget(self, start: int) -> None:
+        """What nobody has heard of for four weeks."""
+        gone = [known for known, series in self._series.items() if series.seen_unix_nano < start - _FORGET_NANO]
+        for known in gone:
+            del self._series[known]
+
+    def _evaluate(self, now: int) -> Iterator[Evaluation]:
+        for known, series in self._series.items():
+            evaluation = self._evaluations.get(known)
+            if evaluation is None:
+                evaluation = self._evaluations[known] = evaluate(series, self._settings, now)
+            yield replace(evaluation, time_unix_nano=now)
+
+    def postpone(self, gap_nano: int) -> None:
+        """Nobody looked for so long; a negative gap is a clock that was set back."""
+        for series in self._series.values():
+            series.postpone(gap_nano)
+        if gap_nano >= 0:
+            self._unseen_until = max(self._unseen_until, self._tick) + gap_nano
+        elif self._tick:
+            self._rewind(self._tick + gap_nano)
+
+    def _rewind(self, now: int) -> None:
+        """What "will" have happened counts for nothing."""
+        self._tick, self._unseen_until = now, 0
+        self._judged_until = min(self._judged_until, _end_of_due(now))
+        for series in self._series.values():
+            series.keep(0, now)
+
+    def to_state(self) -> Any:
+        """What a restart needs; a value for JSON."""
+        return {
+            "judged_until": self._judged_until,
+            "tick": self._tick,
+            "unseen_until": self._unseen_until,
+            "series": [
+                [watch, series.watch.identity, series.to_state()] for (watch, _), series in self._series.items()
+            ],
+        }
+
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Go on from a state; a watch that measures something else now begins anew."""
+        self._judged_until, self._tick = content["judged_until"], content["tick"]
+        self._unseen_until = content["unseen_until"]
+        known = {watch.name: watch for watches in self._watches.values() for watch in watches}
+        for name, identity, state in content["series"]:
+            watch = known.get(name)
+            if watch is not None and watch.identity == identity:
+                series = Series.from_state(watch, state)
+                self._series[name, series.key] = series
+
+
+def _end_of_due(now: int) -> int:
+    """Where the last bucket ended that may be judged by now."""
+    return (now - _WAIT_NANO) // BUCKET_NANO * BUCKET_NANO
