@@ -16,6 +16,7 @@ import orjson
 
 from alerting.records import journal_after, last_of_journal
 from collector.journal_lines import tell_journal
+from collector.stored_baselines import StoredBaselines
 from collector.stored_observations import fill_windows, observed
 from processors.derived import STREAMS as DERIVED
 from processors.evaluation import Evaluation, Transition
@@ -90,6 +91,7 @@ class Judge:
         self._folder = folder
         self._clock = clock
         self._append: Append = _refuse
+        self._baselines = StoredBaselines()
         self._thread = threading.Thread(target=self._run, name="judge")
         self._event = self._farewell = ""
         """What is told at the beginning and at the end."""
@@ -226,6 +228,7 @@ class Judge:
 
     def _begin(self, state: State) -> None:
         self.judgement.on_evaluated = self._evaluated
+        self._baselines.tell(self.judgement.judges.baselines, state)
         self._save(state)  # from here on a derived segment that no checkpoint names came after it
         fill_windows(self.judgement, self._folder, self._positions, self._clock(), self._stopping.is_set)
         self._catch_up(state)
@@ -333,6 +336,7 @@ class Judge:
             self._flushed = now
         ticked = self.judgement.tick_unix_nano != self._saved_tick and now - self._checkpointed >= _FLUSH_SECONDS
         if ticked or now - self._checkpointed >= _CHECKPOINT_SECONDS:
+            self._baselines.tell(self.judgement.judges.baselines, state)
             self._save(state)
             self._checkpointed, self._saved_tick = now, self.judgement.tick_unix_nano
 

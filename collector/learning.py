@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from processors.judges import Judges
 from processors.needles import rollup_needles
 from processors.rollups import summary_of_line
 from processors.security.sighting import sighting_of_line
 from storage.names import hour_of, segments
-from storage.reader import Span, plain_name, read
+from storage.reader import Span, StoredRecord, plain_name, read
+
+_log = logging.getLogger(__name__)
 
 _DAY_NANO = 86_400 * 1_000_000_000
 _HISTORY_NANO = 28 * _DAY_NANO
 _STEP_NANO = 300 * 1_000_000_000
 
 
-def learn(judges: Judges, folder: Path, until_unix_nano: int, stopped: Callable[[], bool] = lambda: False) -> None:
-    """From the records of the four weeks before; nothing fires."""
+def learn(
+    judges: Judges,
+    folder: Path,
+    until_unix_nano: int,
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    events_until_unix_nano: int | None = None,
+) -> None:
+    """From the records of the four weeks before; nothing fires. Later events may be told by somebody else."""
     if not judges.descriptions or not until_unix_nano:
         return
+    events_until = until_unix_nano if events_until_unix_nano is None else events_until_unix_nano
     step = 0
     spans = _spans(folder, ("security", "business", "rollups"), until_unix_nano - _HISTORY_NANO, until_unix_nano)
     for stored in read(spans, {"rollups": rollup_needles(judges.indicators)}):
-        if stored.received_unix_nano >= until_unix_nano or stopped():
+        received = stored.received_unix_nano
+        if received >= until_unix_nano or stopped():
             break
-        if stored.received_unix_nano - step >= _STEP_NANO:
-            step = stored.received_unix_nano
+        if received - step >= _STEP_NANO:
+            step = received
             judges.judge(step, frozen=True)
-        take_line(judges, stored.stream, stored.record)
+        if stored.stream == "rollups" or received < events_until:
+            take_line(judges, stored)
     judges.judge(until_unix_nano, frozen=True)
     judges.forget_alarms()
 
 
-def take_line(judges: Judges, stream: str, record: Mapping[str, Any]) -> None:
+def take_line(judges: Judges, stored: StoredRecord) -> None:
     """A line that has been derived already: a rollup or an event."""
-    if stream == "rollups":
-        judges.take(summary_of_line(record))
-    else:
-        judges.security.take(sighting_of_line(record))
+    try:
+        if stored.stream == "rollups":
+            judges.take(summary_of_line(stored.record))
+        else:
+            judges.security.take(sighting_of_line(stored.record))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        _log.warning("%s/%s: a line is no record of its stream (%r)", stored.stream, stored.segment, error)
 
 
 def _spans(folder: Path, streams: tuple[str, ...], start: int, end: int) -> Iterator[Span]:

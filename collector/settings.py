@@ -233,7 +233,7 @@ class TelemetrySettings(Settings):
     logs: OwnLogSettings = OwnLogSettings()
 
 
-JUDGES = ("thresholds", "anomalies", "security")
+JUDGES = ("thresholds", "baselines", "anomalies", "security")
 """The processors that judge."""
 
 

@@ -39,7 +39,7 @@ def fill_windows(
     if filler is None:
         return
     since = now_unix_nano - _REACH_NANO
-    learn(filler.judges, folder, since, stopped)
+    learn(filler.judges, folder, now_unix_nano, stopped, events_until_unix_nano=since)
     for stored in read(_lately_judged(folder, positions, now_unix_nano)):
         if stopped():
             return

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from collector.learning import learn, take_line
+from collector.stored_baselines import StoredBaselines
 from operations.period import OpenPeriod
 from processors.evaluation import Evaluation, Transition
 from processors.judgement import TICK_NANO, Judgement
@@ -13,7 +14,8 @@ from processors.judges import JudgesSettings
 from processors.needles import Needles, joined, needles_of, needles_of_sightings, rollup_needles
 from processors.observation import observe
 from processors.settings import ThresholdSettings
-from storage.names import hour_of, segments
+from storage import State
+from storage.names import OWN_FOLDER, hour_of, segments
 from storage.reader import Span, plain_name, read
 
 _HOUR_NANO = 3600 * 1_000_000_000
@@ -45,6 +47,7 @@ class Backtest:
         projection = judgement.projection
         last = 0
         needles = self._needles()
+        self._tell_of_baselines()
         learn(judgement.judges, self._folder, period.start_unix_nano)
         for stored in read(self._spans(needles), needles):
             received = stored.received_unix_nano
@@ -55,7 +58,7 @@ class Backtest:
             if judgement.advance(received):
                 yield from self._taken()
             if stored.stream == "rollups":
-                take_line(judgement.judges, stored.stream, stored.record)
+                take_line(judgement.judges, stored)
             else:
                 judgement.observe(observe(stored.stream, stored.record, projection))
             self.records += 1
@@ -63,6 +66,16 @@ class Backtest:
         if last:
             judgement.advance(min(period.end_unix_nano or last + _AFTER_NANO, self._now + TICK_NANO))
         yield from self._taken()
+
+    def _tell_of_baselines(self) -> None:
+        """Those that there are now, whenever they were made."""
+        path = self._folder / OWN_FOLDER / "state.db"
+        if path.is_file():
+            state = State.open(path)
+            try:
+                StoredBaselines().tell(self._judgement.judges.baselines, state)
+            finally:
+                state.close()
 
     def _needles(self) -> Needles:
         rules, security = self._judgement.rules, self._judgement.judges.security

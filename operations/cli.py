@@ -22,6 +22,7 @@ _COMMANDS = {
     "logs": ("operations.logs_command", "Errors in groups, slow queries and requests, events; follow them.", "sidecar"),
     "stats": ("operations.stats_command", "Response times, resources, the business and its users.", "sidecar"),
     "security": ("operations.security_command", "Logins, failed logins, refusals.", "sidecar"),
+    "baseline": ("operations.baseline_command", "What is usual, and whether it is so still.", "sidecar"),
     "store": ("operations.store_command", "The records on disk: how much, whether whole, old ones.", "sidecar"),
     "sql": ("operations.sql_command", "Ask the records in SQL.", "sidecar"),
     "check": ("operations.check_command", "Say whether all is well, with Nagios' exit codes.", "sidecar"),

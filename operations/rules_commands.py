@@ -23,6 +23,7 @@ from operations.settings_file import ConfigurationError
 from operations.tables import band_text, console, show_table
 from processors.evaluation import Transition, format_key, format_value
 from processors.judging_settings import JudgingSettings, KnownRule
+from storage import StateError
 
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
 _LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
@@ -162,9 +163,12 @@ def test(  # noqa: PLR0917  # one for each option
         now_unix_nano=time.time_ns(),
     )
     count = 0
-    for transition in backtest.run():
-        count += 1
-        click.echo(orjson.dumps(_as_json(transition)) if as_json else _as_line(transition))
+    try:
+        for transition in backtest.run():
+            count += 1
+            click.echo(orjson.dumps(_as_json(transition)) if as_json else _as_line(transition))
+    except StateError as error:
+        raise click.ClickException(str(error)) from error
     taken = time.perf_counter() - started
     click.echo(f"{count} transitions; {backtest.records} records judged in {taken:.1f} s", err=True)
 

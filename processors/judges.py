@@ -1,4 +1,4 @@
-"""The judges beside the thresholds: attacks and anomalies; each has its rules, its state and its alerts."""
+"""The judges beside the thresholds: baselines, anomalies and attacks; each has its rules, its state and its alerts."""
 
 from __future__ import annotations
 
@@ -10,25 +10,31 @@ import orjson
 
 from processors.anomalies.judging import AnomalyJudging
 from processors.anomalies.settings import AnomalySettings
+from processors.baselines.judging import BaselineJudging
+from processors.baselines.settings import BaselineSettings
 from processors.description import Description
 from processors.evaluation import Evaluation, Transition
 from processors.rollups import Summary
 from processors.security.judging import SecurityJudging
 from processors.security.settings import SecuritySettings
 
+_NAMES = ("baselines", "anomalies", "security")
+
 
 @dataclass(frozen=True, slots=True)
 class JudgesSettings:
     """Who judges; None for who does not."""
 
-    security: SecuritySettings | None = None
+    baselines: BaselineSettings | None = None
     anomalies: AnomalySettings | None = None
+    security: SecuritySettings | None = None
 
 
 class Judges:
     """Owned by the judgement that they belong to."""
 
     def __init__(self, settings: JudgesSettings, lateness_seconds: float) -> None:
+        self.baselines = BaselineJudging(settings.baselines or BaselineSettings(enabled=False))
         self.security = SecurityJudging(settings.security or SecuritySettings(enabled=False), lateness_seconds)
         self.anomalies = AnomalyJudging(settings.anomalies or AnomalySettings(enabled=False))
         self.unlearnt = bool(self.descriptions)
@@ -36,32 +42,39 @@ class Judges:
 
     @property
     def descriptions(self) -> tuple[Description, ...]:
-        return (*self.anomalies.descriptions, *self.security.descriptions)
+        return (*self.baselines.descriptions, *self.anomalies.descriptions, *self.security.descriptions)
 
     @property
     def overflowed(self) -> int:
         """Keys beyond what there is room for."""
-        return self.security.evicted + self.anomalies.overflowed
+        return self.security.evicted + self.anomalies.overflowed + self.baselines.overflowed
 
     @property
     def indicators(self) -> frozenset[str]:
         """Whose rollups are looked at."""
-        return self.anomalies.indicators
+        return self.anomalies.indicators | self.baselines.indicators
 
     def take(self, summary: Summary) -> None:
         """A period of the rollups is over."""
+        self.baselines.take(summary)
         self.anomalies.take(summary)
 
     def judge(self, now_unix_nano: int, *, frozen: bool) -> tuple[list[Evaluation], list[Transition]]:
         """At each tick; while `frozen` nothing fires or resolves."""
-        evaluations, transitions = self.anomalies.judge(now_unix_nano, frozen=frozen)
-        for point in self.anomalies.points:
-            self.security.spikes(point)
-        attacks, begun = self.security.judge(now_unix_nano, frozen=frozen)
-        return evaluations + attacks, transitions + begun
+        evaluations: list[Evaluation] = []
+        transitions: list[Transition] = []
+        for name in _NAMES:
+            found, changed = getattr(self, name).judge(now_unix_nano, frozen=frozen)
+            evaluations += found
+            transitions += changed
+            if name == "anomalies":
+                for point in self.anomalies.points:
+                    self.security.spikes(point)
+        return evaluations, transitions
 
     def postpone(self, gap_nano: int) -> None:
         """Nobody looked for so long; a clock that was set back has a negative gap."""
+        self.baselines.postpone(gap_nano)
         self.anomalies.postpone(gap_nano)
 
     def forget_after(self, now_unix_nano: int) -> None:
@@ -77,12 +90,11 @@ class Judges:
         self.restore(orjson.loads(orjson.dumps(other.to_state(), option=orjson.OPT_NON_STR_KEYS)))
 
     def to_state(self) -> dict[str, Any]:
-        return {"security": self.security.to_state(), "anomalies": self.anomalies.to_state()}
+        return {name: getattr(self, name).to_state() for name in _NAMES}
 
     def restore(self, content: Mapping[str, Any]) -> None:
         """What a version before had no judge for begins anew."""
-        self.unlearnt = not {"security", "anomalies"} <= content.keys()
-        if "security" in content:
-            self.security.restore(content["security"])
-        if "anomalies" in content:
-            self.anomalies.restore(content["anomalies"])
+        self.unlearnt = not content.keys() >= set(_NAMES)
+        for name in _NAMES:
+            if name in content:
+                getattr(self, name).restore(content[name])

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from processors.anomalies.settings import AnomalySettings
 from processors.anomalies.telling import describe as describe_watch
 from processors.anomalies.watches import compile_watches
+from processors.baselines.settings import BaselineSettings
+from processors.baselines.telling import describe as describe_baselines
 from processors.description import Description
 from processors.judges import JudgesSettings
 from processors.rules import describe as describe_threshold
@@ -33,12 +35,14 @@ class JudgingSettings(Settings):
     """`processors`, as far as it is about judging."""
 
     thresholds: ThresholdSettings = ThresholdSettings()
+    baselines: BaselineSettings = BaselineSettings()
     anomalies: AnomalySettings = AnomalySettings()
     security: SecuritySettings = SecuritySettings()
 
-    def others(self, used: Collection[str] = ("anomalies", "security")) -> JudgesSettings:
+    def others(self, used: Collection[str] = ("baselines", "anomalies", "security")) -> JudgesSettings:
         """Those beside the thresholds that a pipeline lists."""
         return JudgesSettings(
+            baselines=self.baselines if "baselines" in used else None,
             security=self.security if "security" in used else None,
             anomalies=self.anomalies if "anomalies" in used else None,
         )
@@ -50,6 +54,8 @@ class JudgingSettings(Settings):
     def _known(self) -> Iterator[KnownRule]:
         for name, rule in self.thresholds.rules.items():
             yield KnownRule(describe_threshold(name, rule), rule.enabled, ("thresholds", "rules", name, "enabled"))
+        for described in describe_baselines(self.baselines):
+            yield KnownRule(described, self.baselines.enabled, ("baselines", "enabled"))
         for watch in compile_watches(self.anomalies, everything=True):
             enabled = watch.settings.enabled and self.anomalies.enabled
             way = ("anomalies", "watches", watch.name, "enabled")

@@ -142,5 +142,12 @@ MIGRATIONS = (
         PRIMARY KEY (bytes, digest)
     ) STRICT, WITHOUT ROWID
     """,
+    """
+    CREATE TABLE baselines (
+        name TEXT PRIMARY KEY,
+        created_unix_nano INTEGER NOT NULL,
+        content TEXT NOT NULL
+    ) STRICT
+    """,
 )
 """Each is applied once, in order; `PRAGMA user_version` counts those that were."""

@@ -37,6 +37,8 @@ class AnomalyJudging:
         """Where the next bucket to judge begins; 0 before the first time."""
         self._tick = 0
         self._unseen_until = 0
+        self._looked: set[int] = set()
+        """Buckets to come of which anything is known: elsewhere nobody looked, and nothing is no zero."""
         self.points: list[Point] = []
         """Of the last tick, while nothing is frozen."""
         self.overflowed = 0
@@ -51,15 +53,18 @@ class AnomalyJudging:
 
     @property
     def indicators(self) -> frozenset[str]:
-        """Whose rollups are looked at."""
-        return frozenset(self._watches)
+        """Whose rollups are looked at; that of the host says that somebody looked."""
+        return frozenset((*self._watches, "host.cpu")) if self._watches else frozenset()
 
     def take(self, summary: Summary) -> None:
         """Take a closed minute in; other resolutions say the same again."""
-        watches = self._watches.get(summary.subject.indicator)
-        if watches is None or summary.resolution != "1min" or summary.subject.labels == (_OVERFLOW,):
+        if summary.resolution != "1min":
             return
         start = summary.start_unix_nano - summary.start_unix_nano % BUCKET_NANO
+        self._looked.add(start)
+        watches = self._watches.get(summary.subject.indicator)
+        if watches is None or summary.subject.labels == (_OVERFLOW,):
+            return
         if start < self._judged_until:
             self.late += 1
             return
@@ -83,13 +88,14 @@ class AnomalyJudging:
         self.points.clear()
         for start in self._due(now_unix_nano):
             for series in self._series.values():
-                has_point = series.conclude(start)
+                has_point = series.conclude(start, looked=start in self._looked)
                 if has_point and not frozen:
                     self.points.append(self._point(series))
                 if not frozen and (transition := self._advance(series, now_unix_nano, has_point=has_point)):
                     transitions.append(transition)
             self._evaluations.clear()
             self._forget(start)
+        self._looked = {start for start in self._looked if start >= self._judged_until}
         self._tick = now_unix_nano
         return list(self._evaluate(now_unix_nano)), transitions
 
@@ -173,6 +179,7 @@ class AnomalyJudging:
             "judged_until": self._judged_until,
             "tick": self._tick,
             "unseen_until": self._unseen_until,
+            "looked": sorted(self._looked),
             "series": [
                 [watch, series.watch.identity, series.to_state()] for (watch, _), series in self._series.items()
             ],
@@ -181,7 +188,7 @@ class AnomalyJudging:
     def restore(self, content: Mapping[str, Any]) -> None:
         """Go on from a state; a watch that measures something else now begins anew."""
         self._judged_until, self._tick = content["judged_until"], content["tick"]
-        self._unseen_until = content["unseen_until"]
+        self._unseen_until, self._looked = content["unseen_until"], set(content["looked"])
         known = {watch.name: watch for watches in self._watches.values() for watch in watches}
         for name, identity, state in content["series"]:
             watch = known.get(name)

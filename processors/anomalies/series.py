@@ -76,10 +76,12 @@ class Series:
         """Of the buckets to come those that begin within these times."""
         self._buckets = {start: cell for start, cell in self._buckets.items() if earliest <= start <= latest}
 
-    def conclude(self, start_unix_nano: int) -> bool:
-        """Make a point of the bucket that begins there; whether there is one."""
+    def conclude(self, start_unix_nano: int, *, looked: bool) -> bool:
+        """Make a point of the bucket that begins there; whether there is one. Where nobody looked there is none."""
         self._stored = None
         fresh = self._buckets.pop(start_unix_nano, None)
+        if not looked:
+            return False
         if self.learned_nano:
             self.learned_nano += BUCKET_NANO
         if self.watch.zero_when_empty and start_unix_nano == self._first:

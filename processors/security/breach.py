@@ -11,6 +11,7 @@ from processors.security.settings import BreachSettings
 from processors.security.sighting import ADDRESS, USER, Sighting
 
 _SLACK_NANO = 600_000_000_000
+"""For failures that come late; what comes in its order asks for no login before it."""
 _MOST = 10_000
 
 _Login = tuple[int, str, str, str]
@@ -72,7 +73,7 @@ class BreachRule:
                 del self._by_key[key]
 
     def forget(self, now_unix_nano: int) -> None:
-        before = now_unix_nano - self._within_nano - _SLACK_NANO
+        before = now_unix_nano - _SLACK_NANO
         for login in [login for login in self._logins if login[0] < before]:
             self._drop(login)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from processors.security.window import Counted, Measure, Window
 
 _MOST = 2_000
 """Sightings of one key that are kept where sums or habits need many, …"""
-_MANY = 1_000
+_MANY = 500
 """… and where they don't; whatever else floods a key costs no more."""
 _LARGEST = 1e12
 """More is told as so much, and sums of it are exact."""
@@ -36,6 +37,7 @@ class CountingRule:
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._habits = Habits(self.within_nano, max_keys) if settings.own_p99 else None
         self._measure = _measure(settings, lateness_nano)
+        self._worst = settings.worse.severity if settings.worse is not None else settings.severity
         self.evicted = 0
 
     @property
@@ -62,13 +64,25 @@ class CountingRule:
         key = _SEPARATOR.join(values)
         amount = _amount(seen.labels, settings.sum) if settings.sum else 0.0
         window = self._window(key)
-        window.add(seen.time_unix_nano, value, amount, self._measure)
+        kept = window.add(seen.time_unix_nano, value, amount, self._measure)
         bound = self._bound(key, seen.time_unix_nano)
-        around = window.around(seen.time_unix_nano, self._measure)
-        held = [(counted, severity) for counted in around if (severity := self._severity(counted, bound))]
+        held = self._held(window, seen.time_unix_nano, bound, kept=kept)
         if self._habits is not None:
             self._habits.add(key, amount if settings.sum else 1.0, seen.time_unix_nano, bound)
         return self._alarm(values, held) if held else None
+
+    def _held(self, window: Window, time: int, bound: float, *, kept: bool) -> list[tuple[Counted, str]]:
+        """The first and the last moment, and those between where they may be worse: a flood must not be dear."""
+        measure = self._measure
+        newest = window.newest(time, measure)
+        ends = [time, newest] if kept and newest > time else [newest]
+        tested = [(counted := window.over(end, measure), self._severity(counted, bound)) for end in ends]
+        severities = [severity for _, severity in tested]
+        if measure.distinct and not any(severities) and window.values < self.settings.distinct_count:
+            return []
+        if len(ends) > 1 and not (all(severities) and self._worst in severities):
+            tested = [(counted, self._severity(counted, bound)) for counted in window.around(time, measure)]
+        return [one for one in tested if one[1]]
 
     def _window(self, key: str) -> Window:
         window = self._windows.get(key)
@@ -144,8 +158,8 @@ class CountingRule:
 def _measure(settings: CountingSettings, lateness_nano: int) -> Measure:
     """Keeps what tells whether the condition holds, and how badly."""
     worst = max(settings.count, settings.worse.count if settings.worse is not None else 0)
-    each = 2 * max(worst, settings.tries_each + 1)
-    most = max(_MANY, each * max(settings.distinct_count, 1))
+    each = max(worst, settings.tries_each + 1)
+    most = max(_MANY, 2 * each * max(settings.distinct_count, 1))
     if settings.sum or settings.own_p99:
         each, most = max(_MOST, each), max(_MOST, most)
     return Measure(
@@ -166,4 +180,4 @@ def _amount(labels: Mapping[str, Any], name: str) -> float:
         amount = float(value) if isinstance(value, int | float | str) else 0.0
     except (ValueError, OverflowError):
         return 0.0
-    return min(amount, _LARGEST) if amount > 0 else 0.0  # neither is what is no number
+    return min(amount, _LARGEST) if 0 < amount < math.inf else 0.0

@@ -63,6 +63,10 @@ class _Inside:
             self.distinct += (0 < after <= self._tries_each) - (0 < before <= self._tries_each)
 
 
+def _values(entries: list[_Entry]) -> int:
+    return len({value for _, value, _ in entries})
+
+
 class Window:
     __slots__ = ("_entries", "_stored")
 
@@ -70,10 +74,8 @@ class Window:
         self._entries: list[_Entry] = []
         self._stored: orjson.Fragment | None = None
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def add(self, time_unix_nano: int, value: str, amount: float, measure: Measure) -> None:
+    def add(self, time_unix_nano: int, value: str, amount: float, measure: Measure) -> bool:
+        """Whether it is kept."""
         self._stored = None
         entries = self._entries
         entry = (time_unix_nano, value, amount)
@@ -82,25 +84,42 @@ class Window:
         else:
             entries.append(entry)
         self._thin(value, measure)
-        if len(entries) > measure.most:
-            del entries[0]
+        if len(entries) <= measure.most:
+            return True
+        dropped = entries.pop(0)
+        return dropped is not entry
 
     def _thin(self, value: str, measure: Measure) -> None:
-        """Drop the oldest of that value, if there are enough of it and nothing before it can come any more."""
+        """Drop the oldest of that value, if enough of it are older than whatever may still come."""
         entries = self._entries
-        settled = entries[-1][0] - measure.lateness_nano
-        if len(entries) <= measure.each or entries[0][0] >= settled:
+        settled = bisect_left(entries, (entries[-1][0] - measure.lateness_nano, "", 0.0))
+        if settled <= measure.each:
             return
-        same = [index for index, entry in enumerate(entries) if entry[1] == value] if measure.distinct else (0,)
-        enough = len(same) > measure.each or not measure.distinct
-        if enough and entries[same[0]][0] < settled:
+        same = [at for at in range(settled) if entries[at][1] == value] if measure.distinct else range(settled)
+        if len(same) > measure.each:
             del entries[same[0]]
+
+    def newest(self, time_unix_nano: int, measure: Measure) -> int:
+        """The end of the last window that holds that moment."""
+        index = bisect_right(self._entries, (time_unix_nano + measure.within_nano, _LAST, 0.0))
+        return max(self._entries[index - 1][0], time_unix_nano) if index else time_unix_nano
+
+    def over(self, end_unix_nano: int, measure: Measure) -> Counted:
+        first, last = self._places(end_unix_nano, measure)
+        if measure.tries_each or measure.summed:
+            inside = _Inside(self._entries[first:last], measure)
+            return Counted(end_unix_nano, last - first, inside.distinct, inside.total)
+        return Counted(end_unix_nano, last - first, _values(self._entries[first:last]) if measure.distinct else 0, 0.0)
+
+    @property
+    def values(self) -> int:
+        """Different ones that are kept."""
+        return _values(self._entries)
 
     def around(self, time_unix_nano: int, measure: Measure) -> Iterator[Counted]:
         """The windows that hold that moment: that which ends there, and those of later sightings that came before."""
         entries, within = self._entries, measure.within_nano
-        first = bisect_left(entries, (time_unix_nano - within, "", 0.0))
-        last = bisect_right(entries, (time_unix_nano, _LAST, 0.0))
+        first, last = self._places(time_unix_nano, measure)
         inside = _Inside(entries[first:last], measure)
         end = time_unix_nano
         while True:
@@ -114,6 +133,10 @@ class Window:
             while entries[first][0] < end - within:
                 inside.change(entries[first], -1)
                 first += 1
+
+    def _places(self, end_unix_nano: int, measure: Measure) -> tuple[int, int]:
+        first = bisect_left(self._entries, (end_unix_nano - measure.within_nano, "", 0.0))
+        return first, bisect_right(self._entries, (end_unix_nano, _LAST, 0.0))
 
     def forget(self, before_unix_nano: int) -> bool:
         """Drop what is older; whether anything is left."""

@@ -93,10 +93,18 @@ def test_before_the_first_value_there_is_no_data() -> None:
     assert (evaluation.value, evaluation.band, evaluation.detail) == (None, "no data", "waits for its first value")
 
 
+def test_where_nothing_at_all_is_known_nobody_looked() -> None:
+    """Not even of the host: the sidecar was away, or its records are lost."""
+    days = busy()
+    before = days.evaluation.value
+    days.each(days.now + 12 * BUCKET, lambda _: [])
+    assert (days.evaluation.value, days.told) == (before, [])
+
+
 def test_no_requests_are_zero_requests() -> None:
     """Of a service that was there before."""
     days = busy()
-    days.each(days.now + BUCKET, lambda _: [])
+    days.each(days.now + BUCKET, lambda at: [used(at, "host.disk", 0.5)])
     assert days.evaluation.value == 0.0
     assert days.told == [f"{WEEK + DAY + BUCKET} firing medium"]
 
@@ -199,7 +207,7 @@ def test_failed_logins_are_counted_and_their_absence_is_zero() -> None:
         2 * BUCKET, lambda at: [events(at, "auth.login", [0] * 9, errors=4), events(at, "data.export", [0], errors=1)]
     )
     assert days.evaluation.value == 4
-    assert days.each(3 * BUCKET, lambda _: []).evaluation.value == 0
+    assert days.each(3 * BUCKET, lambda at: [used(at, "host.disk", 0.5)]).evaluation.value == 0
 
 
 def test_a_handful_of_failed_logins_is_no_anomaly() -> None:

@@ -1,0 +1,1 @@
+"""What was usual once, kept, and whether it is so still."""

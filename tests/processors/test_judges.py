@@ -1,0 +1,160 @@
+"""The judges together: spikes that rest on a detector, weeks learnt from files, and replays of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from collector.learning import learn
+from collector.stored_observations import fill_windows
+from operations.backtest import Backtest
+from operations.period import OpenPeriod
+from processors.anomalies.settings import AnomalySettings
+from processors.judgement import Judgement
+from processors.judges import Judges, JudgesSettings
+from processors.judging_settings import JudgingSettings
+from processors.rollups import Summary, summary_of_line
+from processors.security.settings import SecuritySettings
+from processors.settings import ThresholdSettings
+from storage.names import hour_of
+from tests.processors.anomalies.days import BUCKET, DAY, counted, events, nano
+from tests.support.attacks import CHROME
+from tests.support.course import event
+from tests.support.course import nano as course_nano
+
+LEARNT = 8 * DAY
+OTHERS = JudgesSettings(security=SecuritySettings(), anomalies=AnomalySettings())
+
+
+def _judgement(others: JudgesSettings = OTHERS) -> Judgement:
+    return Judgement(ThresholdSettings().model_copy(update={"rules": {}}), others=others)
+
+
+def _logins(until_unix_nano: int, days: int) -> Iterator[tuple[int, Summary]]:
+    """Up to three failed logins in each five minutes: when they are told, and the minute that holds them."""
+    chance = random.Random(7)  # noqa: S311  # sample data
+    start = until_unix_nano - days * DAY * 10**9
+    for bucket in range(days * DAY // BUCKET):
+        begin = start + bucket * BUCKET * 10**9
+        failed = chance.randrange(4)
+        summary = events(0, "fossa.auth.login", [0.0] * (failed + 5), errors=failed)
+        yield begin + (BUCKET + 40) * 10**9, summary._replace(start_unix_nano=begin)
+
+
+def _learnt(judgement: Judgement) -> Judgement:
+    for told, summary in _logins(course_nano(0), LEARNT // DAY):
+        judgement.judges.take(summary)
+        judgement.judges.judge(told, frozen=True)
+    return judgement
+
+
+def _fail(judgement: Judgement, count: int) -> dict[str, Any]:
+    """So many people fail once each, wherever they are, in the five minutes after the start."""
+    judgement.advance(course_nano(0))
+    for number in range(count):
+        who = {"user.id": f"user-{number % 7}", "client.address": f"192.0.2.{number}"}
+        one = event(60 + number, "auth.login", "failure", **who)
+        judgement.advance(one.received_unix_nano)
+        judgement.observe(one)
+    judgement.advance(course_nano(BUCKET + 60))
+    return {one.rule: one for one in judgement.transitions if one.status == "firing"}
+
+
+def test_a_spike_of_failed_logins_is_what_the_detector_has_not_seen() -> None:
+    """Wherever from and whoever: high, where the detector by itself would be medium."""
+    told = _fail(_learnt(_judgement()), 40)
+    spike, anomaly = told["security.failed_logins.spike"], told["anomaly.failed_logins"]
+    assert (spike.severity, spike.key, spike.value) == ("high", (("service.name", "app"),), 40.0)
+    assert spike.summary == "40 failed logins within 5 minutes, far more than usual"
+    assert anomaly.severity == "medium"
+
+
+def test_fewer_than_twenty_are_no_spike_nor_are_more_before_anything_is_learnt() -> None:
+    assert "security.failed_logins.spike" not in _fail(_learnt(_judgement()), 19)
+    assert "security.failed_logins.spike" not in _fail(_judgement(), 40)
+
+
+def test_what_is_learnt_outlives_a_restart_and_a_state_from_before_is_taken() -> None:
+    """The state goes through JSON; one without judges leaves them to learn from the records."""
+    before = _learnt(_judgement())
+    state = orjson.loads(orjson.dumps(before.to_state(), option=orjson.OPT_NON_STR_KEYS))
+    after = _judgement()
+    after.restore(state)
+    assert not after.judges.unlearnt
+    assert "security.failed_logins.spike" in _fail(after, 40)
+    old = _judgement()
+    old.restore({name: value for name, value in state.items() if name != "judges"})
+    assert old.judges.unlearnt
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten days of rollups and of logins, as a sidecar has left them; on the last one requests stop."""
+    end = nano(0)
+    closed = list(_logins(end, 10))
+    for bucket in range(-10 * DAY // BUCKET, 0):
+        begin, quiet = bucket * BUCKET, -7200 <= bucket * BUCKET < -3600
+        summary = counted(begin, 1 if quiet else 300 + bucket % 11)
+        closed.append((nano(begin + BUCKET + 30), summary))
+    for told, summary in sorted(closed, key=lambda one: one[0]):
+        _put(tmp_path, "rollups", told, _line(summary, told))
+    for day in range(9):
+        login = {"event": "fossa.auth.login", "outcome": "success", "service": "app", "trace_id": ""}
+        who = {"user.id": "jo", "client.address": "192.0.2.7", "user_agent.original": CHROME}
+        time = nano(-day * DAY - 4000)
+        _put(tmp_path, "security", time, {**login, "time_unix_nano": time, "attributes": who})
+    return tmp_path
+
+
+def _line(summary: Summary, told: int) -> dict[str, Any]:
+    return {"time_unix_nano": summary.start_unix_nano, "service": "forecourt", **summary.fields(), "told": told}
+
+
+def _put(folder: Path, stream: str, received: int, record: dict[str, Any]) -> None:
+    path = folder / stream / f"{hour_of(received)}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("ab") as file:
+        file.write(orjson.dumps({**record, "received_unix_nano": received}, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def test_a_line_of_a_rollup_is_the_summary_that_it_was_made_of() -> None:
+    summary = counted(60, 17, errors=3)
+    assert summary_of_line(orjson.loads(orjson.dumps(_line(summary, 0))))._asdict() | {"histogram": 0} == (
+        summary._asdict() | {"histogram": 0}
+    )
+    assert summary_of_line(_line(summary, 0)).histogram.to_json() == summary.histogram.to_json()
+
+
+def test_a_sidecar_without_a_state_learns_from_the_records_and_tells_nothing_of_them(folder: Path) -> None:
+    """The week of learning is over at once, places are known, and what was odd then is over."""
+    judgement = _judgement()
+    fill_windows(judgement, folder, {}, nano(0), lambda: False)
+    evaluations, transitions = judgement.judges.judge(nano(10), frozen=False)
+    assert transitions == []
+    rate = next(one for one in evaluations if one.rule == "anomaly.request_rate")
+    assert (rate.band, rate.detail) == ("normal", "")
+    assert judgement.judges.security.users.is_known("jo", "192.0.2.9", nano(0))
+    assert not judgement.judges.security.users.is_known("jo", "198.51.100.9", nano(0))
+
+
+def test_learning_stops_when_the_sidecar_does(folder: Path) -> None:
+    judges = Judges(OTHERS, 120.0)
+    learn(judges, folder, nano(0), lambda: True)
+    assert judges.judge(nano(0), frozen=True)[0] == []
+
+
+def test_a_backtest_replays_detectors_by_the_stored_rollups(folder: Path) -> None:
+    """Learnt from the days before the period; the same as it would have been live."""
+    period = OpenPeriod(nano(-DAY), nano(0))
+    settings = JudgingSettings()
+    backtest = Backtest(settings.thresholds, folder, period, others=settings.others(), now_unix_nano=nano(0))
+    told = [one for one in backtest.run() if one.rule == "anomaly.request_rate"]
+    assert [(one.status, one.severity) for one in told] == [("firing", "medium"), ("resolved", "medium")]
+    began, ended = (one.time_unix_nano for one in told)
+    assert began == nano(-7200 + BUCKET + 40)
+    assert nano(-3600) < ended <= nano(-3600 + 5 * BUCKET)
