@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -45,7 +45,7 @@ class Episode:
 
 @dataclass(slots=True)
 class Attacks:
-    """The worst first; `logins` are those that were odd without being an alarm."""
+    """The worst first; `logins` are those that were odd without being an alarm, the latest first."""
 
     episodes: list[Episode] = field(default_factory=list)
     logins: list[Login] = field(default_factory=list)
@@ -67,12 +67,11 @@ def attacks(engine: Engine, period: Period, settings: SecuritySettings, lateness
             judging.judge(tick, frozen=False)
         judging.take(one)
     judging.judge(period.end_unix_nano + int(lateness_seconds * NANO), frozen=True)
-    alarms += judging.alarms
-    times = [one.time_unix_nano for one in seen]
-    found.episodes = [
-        _episode(alarm, judging, seen, times) for alarm in alarms if alarm.last_unix_nano >= period.start_unix_nano
-    ]
+    alarms = [one for one in (*alarms, *judging.alarms) if one.last_unix_nano >= period.start_unix_nano]
+    evidence = _by_label(seen, {label for alarm in alarms for label, _ in alarm.key})
+    found.episodes = [_episode(alarm, judging, evidence) for alarm in alarms]
     found.episodes.sort(key=lambda one: (-_RANKS[one.severity], -one.last_unix_nano))
+    found.logins = found.logins[: -_MOST_LOGINS - 1 : -1]
     return found
 
 
@@ -81,7 +80,7 @@ _RANKS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 
 def _odd(found: Attacks, login: Login, period: Period) -> None:
     odd = login.logins and (login.new_network or login.new_family or not login.usual)
-    if odd and period.holds(login.time_unix_nano) and len(found.logins) < _MOST_LOGINS:
+    if odd and period.holds(login.time_unix_nano):
         found.logins.append(login)
 
 
@@ -131,10 +130,20 @@ def _refusals(engine: Engine, period: Period) -> Iterator[Sighting]:
         yield refusal(labels, ended or began, trace_id or "")
 
 
-def _episode(alarm: Alarm, judging: SecurityJudging, seen: Sequence[Sighting], times: Sequence[int]) -> Episode:
-    first = bisect_left(times, alarm.first_unix_nano - alarm.lasts_nano)
-    last = bisect_left(times, alarm.last_unix_nano + 1)
-    about = [one for one in seen[first:last] if _is_about(one, alarm) and judging.counts(alarm.rule, one)]
+def _by_label(seen: Sequence[Sighting], labels: Collection[str]) -> Mapping[tuple[str, str], list[Sighting]]:
+    """Since an attack may be thousands of episodes."""
+    found: dict[tuple[str, str], list[Sighting]] = {}
+    for one in seen:
+        for label in labels:
+            found.setdefault((label, one.label(label)), []).append(one)
+    return found
+
+
+def _episode(alarm: Alarm, judging: SecurityJudging, seen: Mapping[tuple[str, str], list[Sighting]]) -> Episode:
+    fewest = min((seen.get(pair, []) for pair in alarm.key), key=len)
+    first = bisect_left(fewest, alarm.first_unix_nano - alarm.lasts_nano, key=_time)
+    last = bisect_left(fewest, alarm.last_unix_nano + 1, key=_time)
+    about = [one for one in fewest[first:last] if _is_about(one, alarm) and judging.counts(alarm.rule, one)]
     shown = about if len(about) <= _EVIDENCE else [*about[: _EVIDENCE - 1], about[-1]]
     return Episode(
         alarm.rule,
@@ -149,6 +158,10 @@ def _episode(alarm: Alarm, judging: SecurityJudging, seen: Sequence[Sighting], t
         shown,
         len(about),
     )
+
+
+def _time(seen: Sighting) -> int:
+    return seen.time_unix_nano
 
 
 def _is_about(seen: Sighting, alarm: Alarm) -> bool:

@@ -36,6 +36,8 @@ _QUEUE_RECORDS = 100_000
 """Observations that wait in memory; beyond it the files are read instead."""
 _FLUSH_SECONDS = 1.0
 _CHECKPOINT_SECONDS = 10.0
+_REST = 4
+"""Times as long as a checkpoint took."""
 _WRITE_SECONDS = 3.0
 """How long a checkpoint waits for its lines to reach the disk."""
 _UNWRITTEN_BYTES = 64 * 2**20
@@ -112,6 +114,8 @@ class Judge:
         self._judged_unix_nano = 0
         self._flushed = self._checkpointed = time.monotonic()
         self._saved_tick = 0
+        self._rest_seconds = _FLUSH_SECONDS
+        """So long after a checkpoint there is no other: a large state must not be all that we do."""
         self.judged_records = 0
         self.failed_records = 0
         """Records that judging stumbled over; a fault of ours."""
@@ -334,11 +338,13 @@ class Judge:
         if now - self._flushed >= _FLUSH_SECONDS:
             self._flush(state)
             self._flushed = now
-        ticked = self.judgement.tick_unix_nano != self._saved_tick and now - self._checkpointed >= _FLUSH_SECONDS
+        ticked = self.judgement.tick_unix_nano != self._saved_tick and now - self._checkpointed >= self._rest_seconds
         if ticked or now - self._checkpointed >= _CHECKPOINT_SECONDS:
             self._baselines.tell(self.judgement.judges.baselines, state)
             self._save(state)
-            self._checkpointed, self._saved_tick = now, self.judgement.tick_unix_nano
+            self._checkpointed, self._saved_tick = time.monotonic(), self.judgement.tick_unix_nano
+            taken = self._checkpointed - now
+            self._rest_seconds = min(max(_FLUSH_SECONDS, _REST * taken), _CHECKPOINT_SECONDS)
 
     def _flush(self, state: State) -> None:
         """Hand the derived lines on, and again those that the disk refused."""

@@ -31,6 +31,7 @@ def learn(
     """From the records of the four weeks before; nothing fires. Later events may be told by somebody else."""
     if not judges.descriptions or not until_unix_nano:
         return
+    _log.info("learning what is usual from the records of four weeks")
     events_until = until_unix_nano if events_until_unix_nano is None else events_until_unix_nano
     step = 0
     spans = _spans(folder, ("security", "business", "rollups"), until_unix_nano - _HISTORY_NANO, until_unix_nano)

@@ -82,8 +82,8 @@ def learnt(reading: Reading, name: str, settings: BaselineSettings) -> Baseline:
     )
     if not baseline.keys:
         raise click.ClickException(
-            f"there is nothing to learn from: no route or query has {settings.minimum_requests} requests on end in this "
-            "time. Look at a longer one (--last 30days), or let the sidecar record first: forecourt collector"
+            f"there is nothing to learn from: no route or query has {settings.minimum_requests} requests in this time. "
+            "Look at a longer one (--last 30days), or let the sidecar record first: forecourt collector"
         )
     return baseline
 

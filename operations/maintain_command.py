@@ -31,6 +31,7 @@ _LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("report", "review"),
         ("report", "coverage", "--last", "30days"),
         ("report", "monthly"),
+        ("baseline", "update", "--confirm"),
     ),
 }
 
@@ -80,7 +81,7 @@ def weekly(**given: Any) -> None:
 @maintain.command()
 @_options
 def monthly(**given: Any) -> None:
-    """Review of the monitoring and its coverage, and the monthly report.
+    """Review of the monitoring and its coverage, the monthly report, and the baseline learnt anew.
 
     Example: forecourt maintain monthly
     """

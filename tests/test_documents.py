@@ -18,7 +18,7 @@ from analysis.schema import STREAMS
 from operations.cli import main
 from operations.runbook import SCRIPTS
 from operations.runbook_pages import page, rules_with_pages
-from processors.default_rules import DEFAULT_RULES
+from processors.judging_settings import JudgingSettings
 from tests.conftest import ROOT
 from tests.support.json_shape import shape
 from tests.support.operator import operator_folder, work_in
@@ -113,20 +113,25 @@ def _command_words(words: list[str]) -> list[str]:
 
 def test_there_are_commands_in_the_documents() -> None:
     assert len(COMMANDS) > 80
-    assert {name for name, _ in COMMANDS} >= {"README.md", "runbook.md", "queries.md", "storage.md", "alerting.md"}
+    named = {"README.md", "runbook.md", "queries.md", "storage.md", "alerting.md", "security.md"}
+    assert {name for name, _ in COMMANDS} >= named
 
 
-@pytest.mark.parametrize("rule", sorted(DEFAULT_RULES))
+RULES = JudgingSettings().known_rules()
+"""Those of the default, of every judge."""
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
 def test_each_default_alert_has_its_page_and_names_it(rule: str) -> None:
     told = page(rule)
     assert told is not None
     assert len(told) > 100
-    assert DEFAULT_RULES[rule]["next_steps"][-1] == f"forecourt runbook alert {rule}"
+    assert RULES[rule].description.next_steps[-1] == f"forecourt runbook alert {rule}"
     assert CliRunner().invoke(main, ["runbook", "alert", rule]).stdout == f"{told}\n"
 
 
 def test_the_runbook_has_a_page_about_nothing_else() -> None:
-    assert sorted(rules_with_pages()) == sorted(DEFAULT_RULES)
+    assert sorted(rules_with_pages()) == sorted(RULES)
     wrong = CliRunner().invoke(main, ["runbook", "alert", "host.dsk"])
     assert (wrong.exit_code, "Did you mean 'host.disk'?" in wrong.stderr) == (2, True)
 

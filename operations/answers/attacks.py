@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -142,17 +143,17 @@ def _line(seen: Sighting) -> str:
 
 
 def _allow(one: Episode) -> str:
-    """What to write below `processors.security` to hear no more of it."""
+    """What to write below `processors.security` to hear no more of it: YAML, whatever a sender calls itself."""
     if address := one.key.get(ADDRESS):
-        return f'allow: {{addresses: ["{address}"]}}, or {_except(one, ADDRESS, address)}'
+        return f"allow: {{addresses: [{json.dumps(address)}]}}, or {_except(one, ADDRESS, address)}"
     if name := one.key.get(USER):
-        return f'allow: {{users: ["{name}"]}}, or {_except(one, USER, name)}'
+        return f"allow: {{users: [{json.dumps(name)}]}}, or {_except(one, USER, name)}"
     label, value = next(iter(one.key.items()), ("service.name", ""))
     return _except(one, label, value)
 
 
 def _except(one: Episode, label: str, value: str) -> str:
-    return f"rules: {{{one.rule}: {{except: ['{label} = {value}']}}}}"
+    return f"rules: {{{json.dumps(one.rule)}: {{except: [{json.dumps(f'{label} = {value}')}]}}}}"
 
 
 def _login_row(one: Login) -> Sequence[object]:

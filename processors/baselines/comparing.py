@@ -80,10 +80,11 @@ class _OfClass:
         self.samples = sum(window.samples for window in windows)
         self.errors = sum(window.errors for window in windows)
         self.quantiles: dict[str, _Quantile] = {}
+        minutes = [hours.minute_of(window.start_unix_nano) for window in windows]
         for index, name in enumerate(QUANTILES):
-            told = [one for one in windows if not math.isnan(one.quantiles[index])]
-            if len(told) >= minimum:
-                by_minute = [(hours.minute_of(one.start_unix_nano), _log(one.quantiles[index])) for one in told]
+            values = [(minute, window.quantiles[index]) for minute, window in zip(minutes, windows, strict=True)]
+            by_minute = [(minute, _log(value)) for minute, value in values if not math.isnan(value)]
+            if len(by_minute) >= minimum:
                 logs = sorted(log for _, log in by_minute)
                 middle = median(logs)
                 self.quantiles[name] = _Quantile(middle, [log - middle for log in logs], by_minute)

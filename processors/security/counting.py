@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from processors.matchers import Matcher, parse_matchers
 from processors.security.alarm import Alarm, Told, worst
 from processors.security.habits import Habits
+from processors.security.patience import Patience
 from processors.security.settings import CountingSettings
 from processors.security.sighting import Sighting
 from processors.security.window import Counted, Measure, Window
@@ -37,6 +38,7 @@ class CountingRule:
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._habits = Habits(self.within_nano, max_keys) if settings.own_p99 else None
         self._measure = _measure(settings, lateness_nano)
+        self._patience = Patience(lateness_nano, {*settings.by, settings.distinct, settings.sum} - {""})
         self._worst = settings.worse.severity if settings.worse is not None else settings.severity
         self.evicted = 0
 
@@ -53,6 +55,18 @@ class CountingRule:
         if settings.outcome and seen.outcome != settings.outcome:
             return False
         return self._matches is None or self._matches(seen.labels)
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether more sightings may make the condition hold no more, so that half of them must not be judged."""
+        return self.settings.tries_each > 0
+
+    def wait(self, seen: Sighting) -> None:
+        self._patience.wait(seen)
+
+    def settle(self, now_unix_nano: int) -> Iterator[Sighting]:
+        """Those that are to be taken now."""
+        return self._patience.settle(now_unix_nano)
 
     def take(self, seen: Sighting) -> Alarm | None:
         """From the first to the last moment at which the condition holds now that this has been seen."""
@@ -144,7 +158,8 @@ class CountingRule:
     def to_state(self) -> dict[str, Any]:
         windows = [[key, window.to_state()] for key, window in self._windows.items()]
         habits = self._habits.to_state() if self._habits is not None else []
-        return {"identity": self.identity, "windows": windows, "habits": habits}
+        waiting = self._patience.to_state()
+        return {"identity": self.identity, "windows": windows, "habits": habits, "waiting": waiting}
 
     def restore(self, content: Mapping[str, Any]) -> None:
         if content["identity"] != self.identity:
@@ -153,6 +168,7 @@ class CountingRule:
             self._windows[key] = Window.from_state(window)
         if self._habits is not None:
             self._habits.restore(content["habits"])
+        self._patience.restore(content["waiting"])
 
 
 def _measure(settings: CountingSettings, lateness_nano: int) -> Measure:

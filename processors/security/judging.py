@@ -101,7 +101,11 @@ class SecurityJudging:
         if not self.wants(seen.event) or self._is_let_alone(seen):
             return
         for rule in self._by_event.get(seen.event, ()):
-            if rule.matches(seen) and not self._is_excepted(rule.name, rule.settings, seen):
+            if not rule.matches(seen) or self._is_excepted(rule.name, rule.settings, seen):
+                continue
+            if rule.is_patient:
+                rule.wait(seen)
+            else:
                 self._count(rule, seen)
         if seen.event == LOGIN and seen.outcome == "success" and seen.user:
             self._logged_in(seen)
@@ -171,6 +175,9 @@ class SecurityJudging:
 
     def judge(self, now_unix_nano: int, *, frozen: bool) -> tuple[list[Evaluation], list[Transition]]:
         """At each tick; while `frozen` nothing fires or resolves."""
+        for patient in self._counting:
+            for seen in patient.settle(now_unix_nano):
+                self._count(patient, seen)
         for login in self.users.settle(now_unix_nano):
             if self.on_login is not None:
                 self.on_login(login)

@@ -121,6 +121,14 @@ RuleSettings = Annotated[
 ]
 
 
+KINDS: dict[str, type[Settings]] = {
+    "count": CountingSettings,
+    "breach": BreachSettings,
+    "new_place": NewPlaceSettings,
+    "spike": SpikeSettings,
+}
+
+
 class SecuritySettings(Settings):
     """`processors.security`; a rule of the default with some keys changed keeps its others."""
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from processors.baselines.alarm import Alarm, Alarms
 from processors.baselines.baseline import Baseline
+from processors.baselines.comparing import Finding
 from processors.baselines.judging import BaselineJudging
 from processors.baselines.settings import BaselineSettings
 from processors.rollups import MINUTE_NANO, Summary
@@ -220,6 +222,37 @@ def test_a_restart_at_any_moment_changes_nothing(usual: Baseline, each: int, *, 
     assert cut.evaluations == whole.evaluations
 
 
+def test_windows_belong_to_the_hours_of_the_baseline_that_they_are_judged_by(usual: Baseline) -> None:
+    """One whose work begins later takes half past nine for night."""
+    live = Live(usual).feed(60, steady(3))
+    live.judging.use([replace(usual, working_hours="11:00-19:00")])
+    (one,), _ = live.judging.judge(live.now, frozen=False)
+    assert one.detail == "insufficient data: the baseline has 0 windows of night, 20 are needed"
+
+
+def test_errors_that_may_be_one_burst_are_not_told() -> None:
+    """One in a thousand times is by chance: five comparisons see the same burst."""
+    burst = Finding(orders(), ("night",), 5, 1000, "error_rate", ratio=3.0, p=0.001, enough=True, level="high")
+    alarms, certain = Alarms(), Alarms()
+    for _ in range(20):
+        alarms.take([burst], SETTINGS)
+        certain.take([replace(burst, p=0.00001)], SETTINGS)
+    assert (alarms.firing(["error_rate"]), certain.firing(["error_rate"])) == (-1, 2)
+
+
+@pytest.mark.parametrize(("exceeded", "ratio", "left"), [(1, 1.22, 1), (0, 1.12, 0), (-1, 1.08, -1), (-1, 1.26, 2)])
+def test_what_was_high_goes_on_as_what_it_still_is(exceeded: int, ratio: float, left: int) -> None:
+    """After five windows below the half of it; above that it stays high."""
+    alarm, shares, hold = Alarm(), SETTINGS.levels.shares, SETTINGS.hold.windows
+    for _ in range(4):
+        alarm.take(2, 1.8, shares, hold)
+    for _ in range(4):
+        alarm.take(exceeded, ratio, shares, hold)
+    assert alarm.firing == 2
+    alarm.take(exceeded, ratio, shares, hold)
+    assert alarm.firing == left
+
+
 def test_while_it_is_frozen_nothing_begins_or_ends(usual: Baseline) -> None:
     """Windows are taken in all the same."""
     live = Live(usual).feed(30, steady(2))
@@ -234,7 +267,7 @@ def test_while_it_is_frozen_nothing_begins_or_ends(usual: Baseline) -> None:
 
 def test_time_in_which_nobody_looked_is_no_silence(usual: Baseline) -> None:
     """Three hours asleep; it fires on, and what is as it was then ends it."""
-    live = Live(usual).feed(60, steady(3, 3))
+    live = Live(usual).feed(60, steady(3, 3)).feed(1, lambda _: ())
     live.now += 180 * MINUTE_NANO
     live.judging.postpone(180 * MINUTE_NANO)
     live.feed(20, steady(3, 3))

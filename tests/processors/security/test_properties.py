@@ -88,6 +88,19 @@ def test_order_within_lateness_does_not_matter(given_: list[list[Sighting]], see
     assert episodes(given_, random.Random(seed)) == episodes(given_)  # noqa: S311  # an order, not a secret
 
 
+@given(st.permutations([login(each * 3, f"u{each // 2}", f"10.{each}.0.1") for each in range(40)]))
+def test_a_list_of_stolen_passwords_is_seen_in_any_order(given_: list[Sighting]) -> None:
+    """Twenty users, two tries each: from the fifteenth on."""
+    watch = Watch()
+    for one in given_:
+        watch.judging.take(one)
+    assert watch.judging.alarms == []  # half of them may be one try each
+    watch.advance(at(117 + LATENESS + 10))
+    (alarm,) = watch.judging.alarms
+    assert (alarm.rule, alarm.first_unix_nano, alarm.last_unix_nano) == ("security.stuffing", at(84), at(117))
+    assert alarm.distinct == 20
+
+
 @given(bursts(), st.lists(st.integers(0, 600), max_size=3))
 def test_a_restart_at_any_moment_changes_nothing(given_: list[list[Sighting]], stops: list[int]) -> None:
     """What is told, when, and what is known afterwards."""

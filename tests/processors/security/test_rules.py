@@ -10,7 +10,7 @@ import pytest
 from processors.anomalies.point import Point
 from processors.security.default_rules import DEFAULT_RULES
 from processors.security.sighting import Sighting, sighting
-from tests.support.attacks import CHROME, FIREFOX, Watch, at, login, seen
+from tests.support.attacks import CHROME, FIREFOX, LATENESS, Watch, at, login, seen
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 ATTACKER = "203.0.113.7"
@@ -31,6 +31,10 @@ def refused(seconds: float, path: str, address: str = ATTACKER) -> Sighting:
 
 def failures(number: int, step: float = 10, **given: Any) -> list[Sighting]:
     return [login(step * each, **given) for each in range(number)]
+
+
+_SETTLED = LATENESS + 20
+"""After it the patient rules have judged, too."""
 
 
 class Bound(NamedTuple):
@@ -71,9 +75,9 @@ def severities(watch: Watch, rule: str) -> list[str]:
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda one: one.rule)
 def test_a_rule_is_silent_below_its_bound_and_fires_at_it(bound: Bound) -> None:
     """As many as fit within the window, both its ends included; labelled with MITRE's number."""
-    below = Watch().feed(course(bound, bound.number - 1, bound.window), bound.window + 60)
+    below = Watch().feed(course(bound, bound.number - 1, bound.window), bound.window + _SETTLED)
     assert severities(below, bound.rule) == []
-    at_it = Watch().feed(course(bound, bound.number, bound.window), bound.window + 60)
+    at_it = Watch().feed(course(bound, bound.number, bound.window), bound.window + _SETTLED)
     assert severities(at_it, bound.rule) == [bound.severity]
     described = {one.name: one for one in at_it.judging.descriptions}[f"security.{bound.rule}"]
     assert described.labels == {"category": "security", "mitre_attack_id": bound.technique}
@@ -82,7 +86,7 @@ def test_a_rule_is_silent_below_its_bound_and_fires_at_it(bound: Bound) -> None:
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda one: one.rule)
 def test_what_is_spread_over_more_than_the_window_is_not_together(bound: Bound) -> None:
     """A second longer."""
-    wide = Watch().feed(course(bound, bound.number, bound.window + 1), bound.window + 60)
+    wide = Watch().feed(course(bound, bound.number, bound.window + 1), bound.window + _SETTLED)
     assert severities(wide, bound.rule) == []
 
 
@@ -99,7 +103,7 @@ def test_an_alert_is_told_once_ends_after_a_whole_window_and_begins_anew(bound: 
     assert [text.split()[1] for text in told.of(rule)] == ["firing", "resolved"]
     later = until + bound.window
     again = [bound.one(later + span * each / bound.number, each) for each in range(2 * bound.number)]
-    told.feed(again, later + span + 20)
+    told.feed(again, later + span + _SETTLED)
     assert [text.split()[1] for text in told.of(rule)] == ["firing", "resolved", "firing"]
 
 
@@ -130,6 +134,14 @@ def test_a_breach_from_elsewhere_is_one_of_the_guessed_user_only() -> None:
     told.advance(at(100))
     breaches = [one.key for one in told.fired if one.rule == "security.breach"]
     assert breaches == [("jo", "10.9.9.9")]
+
+
+def test_a_login_before_the_failures_is_no_breach() -> None:
+    """Who got in and then mistypes, or is guessed at, has not been found out."""
+    before = [login(0, "jo", ATTACKER, failed=False), login(25, "jo", ATTACKER, failed=False)]
+    guesses = [login(10 + each * 10, "jo", ATTACKER) for each in range(6)]
+    told = Watch().feed(sorted([*before, *guesses], key=lambda one: one.time_unix_nano), 200)
+    assert told.rules == {"security.guessing.user", "security.guessing.address"}
 
 
 def test_a_breach_is_seen_whichever_of_its_events_arrives_first() -> None:
