@@ -42,6 +42,7 @@ class Lifecycle:
     ) -> list[Change]:
         """The changes of one tick; of an alert that nobody evaluates any more too."""
         reasons = {(one.rule, one.key): one.reason for one in transitions}
+        ended = {(one.rule, one.key) for one in transitions if one.status == "resolved"}
         changes: list[Change] = []
         seen = set()
         for evaluation in evaluations:
@@ -52,7 +53,11 @@ class Lifecycle:
             seen.add(identity)
             changes += self._judged(alert or self._new(evaluation), evaluation, reasons.get(identity, ""))
         for identity, alert in list(self.alerts.items()):
-            if identity not in seen and alert.status in {"pending", "firing"}:
+            if identity in seen or alert.status not in {"pending", "firing"}:
+                continue
+            if identity in ended and alert.status == "firing":  # what is over is not evaluated any more
+                changes += self._resolve(alert, tick_unix_nano, reasons[identity])
+            else:
                 changes += self._unseen(alert, tick_unix_nano)
         return changes
 

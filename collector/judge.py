@@ -23,8 +23,8 @@ from processors.evaluation import Evaluation, Transition
 from processors.judgement import GAP_NANO, STATE_FORMAT, Judgement
 from processors.observation import Observation
 from storage import State, StateError, StoreError
-from storage.names import OWN_FOLDER
-from storage.reader import Span, StoredRecord, read, unread
+from storage.names import OWN_FOLDER, segments
+from storage.reader import Span, StoredRecord, plain_name, read, unread
 from storage.state import Checkpoint, Published
 from storage.store import Stored
 
@@ -36,6 +36,9 @@ _QUEUE_RECORDS = 100_000
 """Observations that wait in memory; beyond it the files are read instead."""
 _FLUSH_SECONDS = 1.0
 _CHECKPOINT_SECONDS = 10.0
+_MOST_PUBLISHED = 5_000
+"""Evaluations that others can read; in a flood the worst."""
+_RANKS = {"": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 _REST = 4
 """Times as long as a checkpoint took."""
 _WRITE_SECONDS = 3.0
@@ -142,6 +145,10 @@ class Judge:
             _log.warning("no checkpoint, but derived streams: judging goes on with what comes from now on")
             for span in unread(self._folder, self._positions, {}):
                 self._positions[span.stream][span.segment] = span.path.stat().st_size
+            for stream in DERIVED:  # as they are: the next start must not take them for what came after a checkpoint
+                for name, path in segments(self._folder / stream):
+                    if not name.compressed:
+                        self._lengths[stream][plain_name(name)] = path.stat().st_size
         return {}
 
     def _take_up(self, checkpoint: Checkpoint) -> bool:
@@ -154,10 +161,10 @@ class Judge:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             _log.warning("the checkpoint can't be read (%r): alerts begin anew, windows are filled from records", error)
             self.judgement = self.judgement.afresh()
-        for stream, segments in checkpoint.segment_bytes.items():
+        for stream, lengths in checkpoint.segment_bytes.items():
             kept = self._positions if stream in self._positions else self._lengths
-            kept.setdefault(stream, {}).update(segments)
-            self._saved.update({(stream, segment): length for segment, length in segments.items()})
+            kept.setdefault(stream, {}).update(lengths)
+            self._saved.update({(stream, segment): length for segment, length in lengths.items()})
         return True
 
     def _exists(self, stream: str, segment: str) -> bool:
@@ -393,4 +400,7 @@ class Judge:
 
     def _published(self) -> Published | None:
         tick = self.judgement.tick_unix_nano
-        return Published(tick, [evaluation.to_json() for evaluation in self.judgement.evaluations]) if tick else None
+        worst = self.judgement.evaluations
+        if len(worst) > _MOST_PUBLISHED:
+            worst = sorted(worst, key=lambda one: _RANKS[one.severity], reverse=True)[:_MOST_PUBLISHED]
+        return Published(tick, [evaluation.to_json() for evaluation in worst]) if tick else None

@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 _DAY_NANO = 86_400 * 1_000_000_000
 _HISTORY_NANO = 28 * _DAY_NANO
+_END_NANO = 2**63
 _STEP_NANO = 300 * 1_000_000_000
 
 
@@ -33,19 +34,29 @@ def learn(
         return
     _log.info("learning what is usual from the records of four weeks")
     events_until = until_unix_nano if events_until_unix_nano is None else events_until_unix_nano
+    try:
+        _read(judges, folder, until_unix_nano, stopped, events_until)
+    except OSError as error:
+        _log.warning("not everything of the last four weeks could be read: %s", error)
+    judges.judge(until_unix_nano, frozen=True)
+    judges.forget_alarms(_END_NANO)
+
+
+def _read(judges: Judges, folder: Path, until: int, stopped: Callable[[], bool], events_until: int) -> None:
     step = 0
-    spans = _spans(folder, ("security", "business", "rollups"), until_unix_nano - _HISTORY_NANO, until_unix_nano)
+    spans = _spans(folder, ("security", "business", "rollups"), until - _HISTORY_NANO, until)
     for stored in read(spans, {"rollups": rollup_needles(judges.indicators)}):
         received = stored.received_unix_nano
-        if received >= until_unix_nano or stopped():
-            break
+        if stopped():
+            return
+        if received >= until:
+            continue
         if received - step >= _STEP_NANO:
             step = received
             judges.judge(step, frozen=True)
+            judges.forget_alarms(step)
         if stored.stream == "rollups" or received < events_until:
             take_line(judges, stored)
-    judges.judge(until_unix_nano, frozen=True)
-    judges.forget_alarms()
 
 
 def take_line(judges: Judges, stored: StoredRecord) -> None:

@@ -45,6 +45,9 @@ def fill_windows(
             return
         if stored.received_unix_nano >= since and (observation := observed(stored, filler)) is not None:
             filler.observe(observation)
+    if stopped():
+        return
+    filler.judges.forget_alarms(now_unix_nano)
     judgement.fill_from(filler)
 
 

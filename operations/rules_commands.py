@@ -23,6 +23,8 @@ from operations.settings_file import ConfigurationError
 from operations.tables import band_text, console, show_table
 from processors.evaluation import Transition, format_key, format_value
 from processors.judging_settings import JudgingSettings, KnownRule
+from processors.security.settings import BreachSettings, SpikeSettings
+from processors.security.spike import SPIKES_OF
 from storage import StateError
 
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
@@ -190,12 +192,25 @@ def _only_named(settings: JudgingSettings, source: Source) -> JudgingSettings:
     named = {kind: source.named("processors", kind, field) for kind, field in _RULES.items()}
     if not any(named.values()):
         return settings
-    parts = {}
+    for needed in {name: _needed(settings, name) for name in named["security"]}.values():
+        for kind, names in needed.items():
+            named[kind] = [*named[kind], *names]
+    parts: dict[str, Any] = {}
+    if not source.named("processors", "baselines"):
+        parts["baselines"] = settings.baselines.model_copy(update={"enabled": False})
     for kind, names in named.items():
         part, field = getattr(settings, kind), _RULES[kind]
         known = getattr(part, field)
         parts[kind] = part.model_copy(update={field: {name: known[name] for name in names if name in known}})
     return settings.model_copy(update=parts)
+
+
+def _needed(settings: JudgingSettings, name: str) -> dict[str, list[str]]:
+    """What an attack's rule rests on."""
+    rule = settings.security.rules.get(name)
+    if isinstance(rule, BreachSettings):
+        return {"security": list(rule.after)}
+    return {"anomalies": [SPIKES_OF]} if isinstance(rule, SpikeSettings) else {}
 
 
 def _as_json(transition: Transition) -> dict[str, Any]:

@@ -37,8 +37,7 @@ class Judges:
         self.baselines = BaselineJudging(settings.baselines or BaselineSettings(enabled=False))
         self.security = SecurityJudging(settings.security or SecuritySettings(enabled=False), lateness_seconds)
         self.anomalies = AnomalyJudging(settings.anomalies or AnomalySettings(enabled=False))
-        self.unlearnt = bool(self.descriptions)
-        """Whether no state has told them what came before."""
+        self._learnt: set[str] = set()
 
     @property
     def descriptions(self) -> tuple[Description, ...]:
@@ -81,20 +80,34 @@ class Judges:
         """The clock was set back."""
         self.security.forget_after(now_unix_nano)
 
-    def forget_alarms(self) -> None:
-        """After learning from the past: what happened then is over."""
-        self.security.forget_alarms()
+    def forget_alarms(self, over_by_unix_nano: int) -> None:
+        """While learning from the past: what was over by then is of no interest."""
+        self.security.forget_alarms(over_by_unix_nano)
+
+    @property
+    def _identities(self) -> set[str]:
+        """What is to be learnt before it can judge."""
+        return self.anomalies.identities | ({_NAMES[-1]} if self.security.descriptions else set())
+
+    @property
+    def unlearnt(self) -> bool:
+        """Whether something of it has not been told what came before."""
+        return not self._identities <= self._learnt
 
     def take_over(self, other: Judges) -> None:
-        """What the other has learnt."""
-        self.restore(orjson.loads(orjson.dumps(other.to_state(), option=orjson.OPT_NON_STR_KEYS)))
+        """What the other has learnt, where this one has not."""
+        if _NAMES[-1] not in self._learnt:
+            content = orjson.dumps(other.security.to_state(), option=orjson.OPT_NON_STR_KEYS)
+            self.security.restore(orjson.loads(content))
+        self.anomalies.take_over(other.anomalies, self._learnt)
+        self._learnt = self._identities
 
     def to_state(self) -> dict[str, Any]:
-        return {name: getattr(self, name).to_state() for name in _NAMES}
+        return {**{name: getattr(self, name).to_state() for name in _NAMES}, "learnt": sorted(self._learnt)}
 
     def restore(self, content: Mapping[str, Any]) -> None:
         """What a version before had no judge for begins anew."""
-        self.unlearnt = not content.keys() >= set(_NAMES)
+        self._learnt = set(content.get("learnt", ()))
         for name in _NAMES:
             if name in content:
                 getattr(self, name).restore(content[name])

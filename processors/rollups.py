@@ -18,6 +18,7 @@ STREAMS = {"1min": "rollups", "1h": "rollups_1h", "1d": "rollups_1d"}
 """By resolution: a reader of months must not have to read through their minutes."""
 _OVERFLOW = "otel.metric.overflow"
 _MAX_OPEN = 20_000
+_END_NANO = 2**63
 
 
 class Subject(NamedTuple):
@@ -61,11 +62,16 @@ class Summary(NamedTuple):
 
 
 def summary_of_line(record: Mapping[str, Any]) -> Summary:
-    """From a line of a stream of rollups."""
-    key = record["key"]
+    """From a line of a stream of rollups; raise KeyError, TypeError, ValueError or AttributeError for what is none."""
+    key, start = record["key"], record["time_unix_nano"]
     subject = Subject(record["indicator"], tuple(key), tuple(map(str, key.values())))
     values = Histogram.from_json(record["histogram"])
-    return Summary(subject, record["resolution"], record["time_unix_nano"], record["errors"], values)
+    counts = (values.count, values.zeros, record["errors"], *values.buckets.values(), *values.negative.values())
+    whole = all(isinstance(one, int) for one in (start, *counts, *values.buckets, *values.negative))
+    numbers = all(isinstance(one, int | float) for one in (values.sum, values.min, values.max))
+    if not whole or not numbers or not 0 <= start < _END_NANO or min(counts) < 0:
+        raise ValueError("it has numbers that no rollup has")
+    return Summary(subject, record["resolution"], start, record["errors"], values)
 
 
 class _Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,8 @@ from processors.rollups import Summary
 
 _WAIT_NANO = 40 * 1_000_000_000
 """After its end a bucket is judged: its last minute is closed 30 s after that, at a tick."""
+_SILENT_NANO = 3600 * 1_000_000_000
+"""Whoever was silent for so long makes room for others."""
 _FORGET_NANO = 28 * 86400 * 1_000_000_000
 _OVERFLOW = "otel.metric.overflow"
 
@@ -56,6 +58,20 @@ class AnomalyJudging:
         """Whose rollups are looked at; that of the host says that somebody looked."""
         return frozenset((*self._watches, "host.cpu")) if self._watches else frozenset()
 
+    @property
+    def identities(self) -> set[str]:
+        """What is measured: a watch that measures something else has everything to learn."""
+        return {watch.identity for watches in self._watches.values() for watch in watches}
+
+    def take_over(self, other: AnomalyJudging, but: Collection[str]) -> None:
+        """The series that the other has learnt, `but` those of these watches."""
+        if not self._judged_until:
+            self._judged_until, self._tick = other._judged_until, other._tick  # its own class
+        for known, series in other._series.items():
+            if series.watch.identity not in but and len(self._series) < self._settings.max_series:
+                self._series[known] = series
+        self._evaluations.clear()
+
     def take(self, summary: Summary) -> None:
         """Take a closed minute in; other resolutions say the same again."""
         if summary.resolution != "1min":
@@ -78,9 +94,18 @@ class AnomalyJudging:
 
     def _series_of(self, watch: Watch, key: Key, start: int) -> Series | None:
         series = self._series.get((watch.name, key))
-        if series is None and len(self._series) < self._settings.max_series:
+        if series is None and (len(self._series) < self._settings.max_series or self._gave_up_place(start)):
             series = self._series[watch.name, key] = Series(watch, key, start)
         return series
+
+    def _gave_up_place(self, now: int) -> bool:
+        """Whether somebody who has long been silent made room for somebody new."""
+        calm = (one for one in self._series.items() if one[1].incident is None)
+        known, oldest = min(calm, key=lambda one: one[1].seen_unix_nano, default=(None, None))
+        if known is None or oldest is None or now - oldest.seen_unix_nano < _SILENT_NANO:
+            return False
+        del self._series[known]
+        return True
 
     def judge(self, now_unix_nano: int, *, frozen: bool) -> tuple[list[Evaluation], list[Transition]]:
         """Judge the buckets that have ended; while `frozen` detectors learn, and nothing fires or resolves."""
@@ -192,8 +217,10 @@ class AnomalyJudging:
         known = {watch.name: watch for watches in self._watches.values() for watch in watches}
         for name, identity, state in content["series"]:
             watch = known.get(name)
-            if watch is not None and watch.identity == identity:
-                series = Series.from_state(watch, state)
+            if watch is None or watch.identity != identity:
+                continue
+            series = Series.from_state(watch, state)
+            if watch.groups_by(tuple(label for label, _ in series.key)):
                 self._series[name, series.key] = series
 
 

@@ -54,7 +54,7 @@ class Watch:
         self.name = name
         self.rule = f"anomaly.{name}"
         self.settings = settings
-        self.identity = f"{settings.indicator} {settings.statistic} {' '.join(settings.where)}"
+        self.identity = f"{name} {settings.indicator} {settings.statistic} {' '.join(settings.where)}"
         """State of another identity is of no use."""
         self.title = settings.title or f"the {settings.statistic} of {settings.indicator}"
         self.zero_when_empty = settings.statistic in _ZERO_WHEN_EMPTY
@@ -70,6 +70,10 @@ class Watch:
             for names in self._groupings:
                 if all(name in labels for name in names):
                     yield tuple((name, labels[name]) for name in names)
+
+    def groups_by(self, labels: tuple[str, ...]) -> bool:
+        """Whether it has keys of these labels, now."""
+        return labels in self._groupings
 
     def cell(self, summary: Summary) -> Cell:
         """What counts of a summary: an event that took no time has no duration."""

@@ -15,6 +15,7 @@ FORMAT = 1
 MOST_WINDOWS = 200
 """Of a key and class that are kept: more say hardly more of a median."""
 _NANO = 1_000_000_000
+_END = 2**63 // _NANO
 _DIGITS = 5
 
 
@@ -115,7 +116,8 @@ def _row(window: Window) -> list[Any]:
 
 def _window(hours: str, row: Sequence[Any]) -> Window:
     start, seconds, count, errors, *told = row
-    if hours not in CLASSES or len(told) != len(QUANTILES) or not 0 <= errors <= count or seconds <= 0:
+    counts = len(told) == len(QUANTILES) and 0 <= errors <= count
+    if hours not in CLASSES or not counts or seconds <= 0 or not 0 <= start < _END:
         raise ValueError(f"{row!r} of {hours!r} is no window")
     quantiles = tuple(math.nan if value is None else float(value) for value in told)
     return Window(start * _NANO, (start + seconds) * _NANO, hours, count, errors, quantiles)

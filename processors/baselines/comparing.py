@@ -17,7 +17,7 @@ from processors.baselines.windows import QUANTILES, Window
 RECENT = 5
 """Windows that are compared."""
 ERROR_RATE = "error_rate"
-_LEAST_SECONDS = 1e-9
+_LEAST_SECONDS, _MOST_SECONDS = 1e-9, 1e9
 _DAY_MINUTES = 1440
 _NEAR_MINUTES = 90
 _FEWEST_NEAR = 10
@@ -173,7 +173,7 @@ def _counted(windows: int) -> str:
 
 
 def _log(seconds: float) -> float:
-    return math.log(max(seconds, _LEAST_SECONDS))
+    return math.log(min(max(seconds, _LEAST_SECONDS), _MOST_SECONDS))
 
 
 def conclude(findings: Iterable[Finding], settings: BaselineSettings) -> list[Finding]:

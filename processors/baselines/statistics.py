@@ -107,9 +107,23 @@ def fisher(failed: int, count: int, failed_before: int, count_before: int) -> fl
     Fisher, The Logic of Inductive Inference (1935): the upper tail of the hypergeometric distribution.
     """
     total, failures = count + count_before, failed + failed_before
-    if failed <= max(0, failures - count_before):
+    least = max(0, failures - count_before)
+    if failed <= least:
         return 1.0
+    if failed * total <= count * failures:  # no more than could be expected: the other tail is the short one
+        return max(0.0, 1 - math.fsum(_downward(failed - 1, least, count, failures, total)))
     return min(1.0, math.fsum(_upward(failed, min(count, failures), count, failures, total)))
+
+
+def _downward(first: int, last: int, count: int, failures: int, total: int) -> Iterator[float]:
+    """The probability of each number of failures down to the last, until they add nothing."""
+    ways = _log_choose(failures, first) + _log_choose(total - failures, count - first)
+    term = math.exp(ways - _log_choose(total, count))
+    for found in range(first, last - 1, -1):
+        yield term
+        if term < _NEGLIGIBLE:
+            return
+        term *= found / (failures - found + 1) * (total - failures - count + found) / (count - found + 1)
 
 
 def _upward(first: int, last: int, count: int, failures: int, total: int) -> Iterator[float]:

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 _OF_ONE_SUBSCRIBER = 64
 """Whoever has an IPv6 address has the whole /64 (RFC 6177, section 2)."""
+_MAPPED = 96
+"""Bits before an IPv4 address that is written as an IPv6 one."""
 _NETWORKS = {4: 24, 6: 48}
 """Prefixes of what counts as one place: a line's address changes more often than its network."""
 _LONGEST = 256
@@ -66,8 +68,19 @@ class Allowed:
     """Networks and addresses, in any spelling that `ipaddress` reads."""
 
     def __init__(self, networks: tuple[str, ...]) -> None:
-        self._networks = [ipaddress.ip_network(text, strict=False) for text in networks]
+        self._networks = [_allowed(text) for text in networks]
 
     def __contains__(self, address: object) -> bool:
         found = _parsed(str(address).partition("/")[0])
         return found is not None and any(found in network for network in self._networks)
+
+
+def _allowed(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """As keys are: no smaller than a subscriber's, and IPv4 in its own spelling."""
+    found = ipaddress.ip_network(text, strict=False)
+    if isinstance(found, ipaddress.IPv4Network):
+        return found
+    mapped = found.network_address.ipv4_mapped
+    if mapped is not None and found.prefixlen >= _MAPPED:
+        return ipaddress.IPv4Network(f"{mapped}/{found.prefixlen - _MAPPED}")
+    return found.supernet(new_prefix=_OF_ONE_SUBSCRIBER) if found.prefixlen > _OF_ONE_SUBSCRIBER else found

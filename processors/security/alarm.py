@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,11 +146,9 @@ class Alarms:
             self._ended.clear()
         for identity, alarm in list(self.alarms.items()):
             reason, severity = "", alarm.severity
-            if not frozen and alarm.over(now_unix_nano):
-                self._over(self.alarms.pop(identity))
-                self._of_rule[alarm.rule] -= 1
-                if alarm.told:
-                    transitions.append(self._transition(alarm, "resolved", now_unix_nano, _CEASED))
+            if not frozen and alarm.told and alarm.over(now_unix_nano):
+                self._drop(identity)
+                transitions.append(self._transition(alarm, "resolved", now_unix_nano, _CEASED))
                 continue
             if not frozen and alarm.told != severity:
                 reason = "it got worse" if alarm.told else "the condition holds"
@@ -159,6 +157,24 @@ class Alarms:
                 transitions.append(self._transition(alarm, "firing", now_unix_nano, reason))
             evaluations.append(self._evaluation(alarm, now_unix_nano))
         return evaluations, transitions
+
+    def _drop(self, identity: tuple[str, Key]) -> None:
+        self._over(self.alarms.pop(identity))
+        self._of_rule[identity[0]] -= 1
+
+    def drop_over(self, now_unix_nano: int) -> None:
+        """What nobody was told of and nobody need be: it is learnt from the past."""
+        for identity, alarm in list(self.alarms.items()):
+            if alarm.over(now_unix_nano):
+                self._drop(identity)
+
+    def refuse(self, unwanted: Callable[[Alarm], bool]) -> None:
+        """End those that nobody wants to hear of any more."""
+        for identity, alarm in list(self.alarms.items()):
+            if unwanted(alarm):
+                self._drop(identity)
+                if alarm.told:
+                    self._ended.append(alarm)
 
     def summary(self, alarm: Alarm) -> str:
         told = self._told[alarm.rule]
@@ -198,20 +214,19 @@ class Alarms:
             alarm.first_unix_nano = min(alarm.first_unix_nano, now_unix_nano)
             alarm.last_unix_nano = min(alarm.last_unix_nano, now_unix_nano)
 
-    def to_state(self) -> list[Any]:
-        return [alarm.to_state() for alarm in self.alarms.values()]
+    def to_state(self) -> dict[str, Any]:
+        alarms, ended = self.alarms.values(), self._ended
+        return {"alarms": [one.to_state() for one in alarms], "ended": [one.to_state() for one in ended]}
 
-    def restore(self, content: Iterable[Any]) -> None:
+    def restore(self, content: Mapping[str, Any]) -> None:
         """Of rules that there are still."""
-        for one in content:
-            alarm = Alarm.from_state(one)
-            if alarm.rule in self._told:
-                self.alarms[alarm.rule, alarm.key] = alarm
+        for alarm in self._known(content["alarms"]):
+            self.alarms[alarm.rule, alarm.key] = alarm
+        self._ended += self._known(content["ended"])
         self._of_rule = Counter(rule for rule, _ in self.alarms)
 
-    def clear(self) -> None:
-        self.alarms.clear()
-        self._of_rule.clear()
+    def _known(self, content: Iterable[Any]) -> Iterator[Alarm]:
+        return (alarm for alarm in map(Alarm.from_state, content) if alarm.rule in self._told)
 
 
 def worst(severities: Iterable[str]) -> str:

@@ -77,6 +77,10 @@ class BreachRule:
         for login in [login for login in self._logins if login[0] < before]:
             self._drop(login)
 
+    def forget_after(self, now_unix_nano: int) -> None:
+        for login in [login for login in self._logins if login[0] > now_unix_nano]:
+            self._drop(login)
+
     def to_state(self) -> list[Any]:
         return list(self._logins)
 

@@ -168,7 +168,7 @@ class CountingRule:
             self._windows[key] = Window.from_state(window)
         if self._habits is not None:
             self._habits.restore(content["habits"])
-        self._patience.restore(content["waiting"])
+        self._patience.restore(content.get("waiting", ()))
 
 
 def _measure(settings: CountingSettings, lateness_nano: int) -> Measure:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from processors.histogram import Histogram
 
 _DAY_NANO = 86_400_000_000_000
@@ -21,6 +23,8 @@ class _Habit:
     part: int = 0
     amount: float = 0.0
     days: dict[int, Histogram] = field(default_factory=dict)
+    stored: orjson.Fragment | None = None
+    """As they were saved last, if no part has been closed since."""
 
 
 class Habits:
@@ -51,6 +55,7 @@ class Habits:
 
     def _close(self, habit: _Habit) -> None:
         day = self._day_of(habit)
+        habit.stored = None
         habit.days.setdefault(day, Histogram()).add(habit.amount)
         for old in [known for known in habit.days if known <= day - _DAYS]:
             del habit.days[old]
@@ -70,12 +75,15 @@ class Habits:
         return whole.quantile(0.99) if whole.count else 0.0
 
     def to_state(self) -> list[Any]:
-        return [
-            [key, one.since_day, one.part, one.amount, [[day, whole.to_json()] for day, whole in one.days.items()]]
-            for key, one in self._habits.items()
-        ]
+        return [[key, one.since_day, one.part, one.amount, _stored(one)] for key, one in self._habits.items()]
 
     def restore(self, content: Iterable[Any]) -> None:
         for key, since, part, amount, days in content:
             kept = {day: Histogram.from_json(whole) for day, whole in days}
             self._habits[key] = _Habit(since, part, amount, kept)
+
+
+def _stored(habit: _Habit) -> orjson.Fragment:
+    if habit.stored is None:
+        habit.stored = orjson.Fragment(orjson.dumps([[day, whole.to_json()] for day, whole in habit.days.items()]))
+    return habit.stored

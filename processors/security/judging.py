@@ -156,16 +156,21 @@ class SecurityJudging:
 
     def _raise_unless_excepted(self, alarm: Alarm) -> None:
         """Where `except` has the labels of the alarm to look at and no sighting."""
-        matches = self._except[alarm.rule]
-        if matches is None or not matches(dict(alarm.key)):
+        if not self._is_excepted_alarm(alarm):
             self._raise(alarm)
 
     def _raise(self, alarm: Alarm) -> Alarm | None:
         """None for whom nobody wants to hear about."""
+        return None if self._is_allowed(alarm) else self.episodes.raised(alarm)
+
+    def _is_allowed(self, alarm: Alarm) -> bool:
         key = dict(alarm.key)
-        if key.get(USER, "") in self._allowed_users or key.get(ADDRESS, "") in self._allowed:
-            return None
-        return self.episodes.raised(alarm)
+        return key.get(USER, "") in self._allowed_users or key.get(ADDRESS, "") in self._allowed
+
+    def _is_excepted_alarm(self, alarm: Alarm) -> bool:
+        """By the labels of its key alone."""
+        matches = self._except[alarm.rule]
+        return matches is not None and matches(dict(alarm.key))
 
     def spikes(self, point: Point) -> None:
         """What the detector of anomalies says of five minutes; those of failed logins count."""
@@ -197,11 +202,13 @@ class SecurityJudging:
         self._forgotten = min(self._forgotten, now_unix_nano)
         for rule in self._counting:
             rule.forget_after(now_unix_nano)
+        for breach in self._breach:
+            breach.forget_after(now_unix_nano)
         self.episodes.forget_after(now_unix_nano)
 
-    def forget_alarms(self) -> None:
-        """After learning from the past: what happened then is over."""
-        self.episodes.clear()
+    def forget_alarms(self, over_by_unix_nano: int) -> None:
+        """While learning from the past: what was over by then is of no interest."""
+        self.episodes.drop_over(over_by_unix_nano)
 
     def to_state(self) -> dict[str, Any]:
         return {
@@ -219,6 +226,7 @@ class SecurityJudging:
             breach.restore(content["breach"].get(breach.name, ()))
         self.users.restore(content["users"])
         self.episodes.restore(content["alarms"])
+        self.episodes.refuse(lambda alarm: self._is_allowed(alarm) or self._is_excepted_alarm(alarm))
 
 
 def describe(name: str, rule: RuleSettings) -> Description:

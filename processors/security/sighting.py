@@ -19,6 +19,7 @@ _USERS = (USER, "enduser.id", "user.name")
 _ADDRESSES = (ADDRESS, "source.address", "http.client_ip")
 _AGENTS = (AGENT, "http.user_agent")
 _LONGEST = 256
+_END_NANO = 2**63
 _LONGEST_AGENT = 512
 """What it is stands at its end."""
 _PATHS = ("url.path", "http.target")
@@ -60,12 +61,14 @@ def refusal(labels: Mapping[str, Any], time_unix_nano: int, trace_id: str) -> Si
 
 
 def sighting_of_line(record: Mapping[str, Any]) -> Sighting:
-    """From a line of the stream `security` or `business`."""
+    """From a line of the stream `security` or `business`; raise KeyError, TypeError or ValueError for what is none."""
     attributes = record.get("attributes")
     labels = attributes if isinstance(attributes, Mapping) else {}
     event, outcome = str(record.get("event", "")), str(record.get("outcome", ""))
     named = {"service.name": record.get("service", ""), "event.name": event, "event.outcome": outcome}
     time, trace_id = int(record["time_unix_nano"]), str(record.get("trace_id", ""))
+    if not 0 <= time < _END_NANO:
+        raise ValueError(f"{time} is no time")
     return sighting(event.removeprefix(EVENT_PREFIX), outcome, time, trace_id, {**labels, **named})
 
 

@@ -8,7 +8,8 @@ from processors.anomalies.point import Point
 from processors.security.alarm import Alarm, Told
 from processors.security.settings import SpikeSettings
 
-_WATCH = "failed_logins"
+SPIKES_OF = "failed_logins"
+"""The watch."""
 
 
 class SpikeRule:
@@ -24,7 +25,7 @@ class SpikeRule:
 
     def take(self, point: Point) -> Iterator[Alarm]:
         settings = self.settings
-        if point.watch != _WATCH or point.learning:
+        if point.watch != SPIKES_OF or point.learning:
             return
         if point.score < settings.score or point.value < settings.count:
             return

@@ -164,7 +164,7 @@ def _remember_place(places: dict[str, list[int]], network: str, time: int) -> No
     if seen is None or not _lately(seen[1], time):
         places[network] = [time, time]
     else:
-        seen[1] = time
+        seen[1] = max(seen[1], time)
     if len(places) > _MOST_PLACES:
         del places[min(places, key=lambda known: places[known][1])]
 

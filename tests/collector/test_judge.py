@@ -140,6 +140,10 @@ def test_without_its_state_it_goes_on_with_what_comes_and_says_so(
         again.send(2)
     assert _ids(again.records("performance")) == _ids(again.records("traces"))
     assert "no checkpoint, but derived streams" in caplog.text
+    before = again.records("performance")
+    with running(tmp_path) as later:  # and the start after that cuts nothing back
+        later.send(3)
+    assert later.records("performance")[: len(before)] == before
 
 
 def test_derived_lines_wait_for_a_disk_that_refuses_them(tmp_path: Path) -> None:

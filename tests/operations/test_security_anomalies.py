@@ -228,7 +228,7 @@ def test_rules_of_security_are_tried_on_records(week: Week, tmp_path: Path) -> N
     path.write_text(f"processors: {{security: {{rules: {named}}}}}\n", encoding="utf-8")
     period = ("--logs", str(week.logs), "--from", iso(ATTACK - HOUR), "--to", iso(ATTACK + 3 * HOUR))
     lines = run("rules", "test", str(path), "--json", *period).stdout.splitlines()
-    told = [orjson.loads(line) for line in lines]
+    told = [one for one in map(orjson.loads, lines) if one["rule"] != "security.guessing.user"]  # a breach follows it
     assert [(one["rule"], one["status"], one["severity"], one["reason"]) for one in told] == [
         ("security.guessing.address", "firing", "high", "the condition holds"),
         ("security.guessing.address", "firing", "critical", "it got worse"),
@@ -302,6 +302,17 @@ def test_the_document_lists_the_rules_with_their_severities_and_techniques() -> 
         (name, "; ".join(filter(None, (rule["severity"], worse.get(name)))), rule["labels"]["mitre_attack_id"])
         for name, rule in DEFAULT_RULES.items()
     ]
+
+
+def test_rules_that_a_file_names_are_tried_with_what_they_rest_on_and_nothing_else(week: Week, tmp_path: Path) -> None:
+    """A breach follows guesses: their rules are judged too, and so they are told."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("processors: {security: {rules: {security.breach: {severity: high}}}}")
+    between = ("--logs", str(week.logs), "--from", iso(ATTACK), "--to", iso(ATTACK + HOUR))
+    told = [orjson.loads(line) for line in run("rules", "test", str(path), "--json", *between).stdout.splitlines()]
+    fired = {(one["rule"], one["severity"]) for one in told if one["status"] == "firing"}
+    assert ("security.breach", "high") in fired
+    assert {rule for rule, _ in fired} <= {"security.breach", "security.guessing.user", "security.guessing.address"}
 
 
 def test_whatever_a_sender_calls_itself_it_can_be_allowed_and_nothing_else(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
+from alerting.lifecycle import Lifecycle
+from alerting.rule_note import note_of
+from alerting.settings import FlappingSettings
 from collector.learning import learn
 from collector.stored_observations import fill_windows
 from operations.backtest import Backtest
@@ -79,19 +82,6 @@ def test_fewer_than_twenty_are_no_spike_nor_are_more_before_anything_is_learnt()
     assert "security.failed_logins.spike" not in _fail(_judgement(), 40)
 
 
-def test_what_is_learnt_outlives_a_restart_and_a_state_from_before_is_taken() -> None:
-    """The state goes through JSON; one without judges leaves them to learn from the records."""
-    before = _learnt(_judgement())
-    state = orjson.loads(orjson.dumps(before.to_state(), option=orjson.OPT_NON_STR_KEYS))
-    after = _judgement()
-    after.restore(state)
-    assert not after.judges.unlearnt
-    assert "security.failed_logins.spike" in _fail(after, 40)
-    old = _judgement()
-    old.restore({name: value for name, value in state.items() if name != "judges"})
-    assert old.judges.unlearnt
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Ten days of rollups and of logins, as a sidecar has left them; on the last one requests stop."""
@@ -140,6 +130,110 @@ def test_a_sidecar_without_a_state_learns_from_the_records_and_tells_nothing_of_
     assert (rate.band, rate.detail) == ("normal", "")
     assert judgement.judges.security.users.is_known("jo", "192.0.2.9", nano(0))
     assert not judgement.judges.security.users.is_known("jo", "198.51.100.9", nano(0))
+    assert not judgement.judges.unlearnt
+
+
+def test_what_is_learnt_outlives_a_restart(folder: Path) -> None:
+    """The state goes through JSON; one without judges, as a version before left it, has all to learn."""
+    before = _judgement()
+    fill_windows(before, folder, {}, nano(0), lambda: False)
+    state = _saved(before)
+    after = _judgement()
+    after.restore(state)
+    assert not after.judges.unlearnt
+    assert _saved(after)["judges"] == state["judges"]
+    old = _judgement()
+    old.restore({name: value for name, value in state.items() if name != "judges"})
+    assert old.judges.unlearnt
+
+
+def test_learning_that_was_cut_off_is_made_up_for(folder: Path) -> None:
+    """By a stop, which takes nothing over, and by a kill, of which a checkpoint tells."""
+    cut = _judgement()
+    asked = iter([False] * 2000)
+    fill_windows(cut, folder, {}, nano(0), lambda: next(asked, True))
+    assert cut.judges.unlearnt
+    assert cut.judges.judge(nano(10), frozen=True)[0] == []
+    again = _judgement()
+    again.restore(_saved(cut))
+    assert again.judges.unlearnt
+
+
+def test_a_watch_that_is_switched_on_later_learns_then_and_the_others_keep_what_they_know(folder: Path) -> None:
+    """Also one that was off for a while."""
+    without = AnomalySettings.model_validate({"watches": {"request_rate": {"enabled": False}}})
+    first = _judgement(JudgesSettings(security=SecuritySettings(), anomalies=without))
+    fill_windows(first, folder, {}, nano(0), lambda: False)
+    then = _judgement()
+    then.restore(_saved(first))
+    assert then.judges.unlearnt
+    known = {one.rule for one in then.judges.judge(nano(10), frozen=True)[0]}
+    assert "anomaly.failed_logins" in known
+    assert "anomaly.request_rate" not in known
+    fill_windows(then, folder, {}, nano(0), lambda: False)
+    found = {one.rule: one.detail for one in then.judges.judge(nano(20), frozen=True)[0]}
+    assert found.keys() == known | {"anomaly.request_rate"}
+    assert set(found.values()) == {""}
+    assert not then.judges.unlearnt
+
+
+def _saved(judgement: Judgement) -> Any:
+    return orjson.loads(orjson.dumps(judgement.to_state(), option=orjson.OPT_NON_STR_KEYS))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"stream": "security", "time_unix_nano": 1e30},
+        {"stream": "security", "time_unix_nano": None},
+        {"stream": "rollups", "histogram": {"count": 1, "sum": 1.0, "buckets": [["x", 1]]}},
+        {"stream": "rollups", "histogram": {"count": 1, "sum": "x", "buckets": [[1, 1]]}},
+        {"stream": "rollups", "errors": -1},
+        {"stream": "rollups", "key": "x"},
+        {"stream": "rollups", "time_unix_nano": 2**63},
+    ],
+    ids=str,
+)
+def test_a_damaged_line_is_passed_over(folder: Path, damaged: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """And said; what is learnt can be saved."""
+    event = {"event": "auth.login", "outcome": "success", "attributes": {"user.id": "jo"}, "time_unix_nano": nano(0)}
+    line = event if damaged["stream"] == "security" else _line(counted(-600, 3), 0)
+    changed = {name: value for name, value in damaged.items() if name != "stream"}
+    _put(folder, damaged["stream"], nano(-5000), {**line, **changed})
+    judgement = _judgement()
+    fill_windows(judgement, folder, {}, nano(0), lambda: False)
+    assert "a line is no record of its stream" in caplog.text
+    assert _saved(judgement)["judges"]["learnt"]
+
+
+def test_a_segment_that_cannot_be_read_costs_what_is_in_it(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "business" / "2026-11-20T00.jsonl").mkdir(parents=True)
+    judgement = _judgement()
+    fill_windows(judgement, folder, {}, nano(0), lambda: False)
+    assert "not everything of the last four weeks could be read" in caplog.text
+    assert not judgement.judges.unlearnt
+
+
+def test_an_attack_that_is_over_is_over_for_alerting_too() -> None:
+    """At once and with its reason, though nothing is evaluated any more."""
+    rule = {"event": "auth.login", "outcome": "failure", "count": 2, "within": "3min", "severity": "low"}
+    default = {name: {"enabled": False} for name in SecuritySettings().rules}
+    settings = SecuritySettings.model_validate({"rules": {**default, "mine": rule}})
+    judgement = _judgement(JudgesSettings(security=settings))
+    notes = {one.name: note_of(one) for one in judgement.descriptions}
+    lifecycle = Lifecycle(notes, FlappingSettings())
+    told: list[tuple[float, str, str]] = []
+
+    def take(tick: int, evaluations: Any, transitions: Any) -> None:
+        changes = lifecycle.take(tick, evaluations, transitions)
+        told.extend(((tick - course_nano(0)) / 10**9, change.event, change.reason) for change in changes)
+
+    judgement.on_evaluated = take
+    judgement.advance(course_nano(0))
+    for number in range(3):
+        judgement.observe(event(number, "auth.login", "failure", **{"client.address": "192.0.2.1"}))
+    judgement.advance(course_nano(400))
+    assert told == [(10.0, "firing", "the condition holds"), (190.0, "resolved", "it has ceased")]
 
 
 def test_learning_stops_when_the_sidecar_does(folder: Path) -> None:

@@ -9,7 +9,18 @@ import pytest
 
 from processors.anomalies.judging import AnomalyJudging
 from processors.anomalies.settings import AnomalySettings
-from tests.processors.anomalies.days import BUCKET, DAY, Days, counted, events, nano, requests, traffic, used
+from tests.processors.anomalies.days import (
+    BUCKET,
+    DAY,
+    REQUEST_LABELS,
+    Days,
+    counted,
+    events,
+    nano,
+    requests,
+    traffic,
+    used,
+)
 
 WEEK = 7 * DAY
 HOUR = 3600
@@ -315,3 +326,26 @@ def test_a_tick_without_a_bucket_costs_next_to_nothing_and_a_series_stays_small(
     p95 = Days("response_time_p95").each(DAY, lambda at: [requests(at, [0.001 * 1.1**n for n in range(90)])])
     (series,) = orjson.loads(orjson.dumps(p95.judging.to_state()))["series"]
     assert len(orjson.dumps(series)) < 10_000
+
+
+def test_a_key_of_labels_that_a_watch_has_no_more_is_forgotten() -> None:
+    """Its silence would be no requests."""
+    labels = [*REQUEST_LABELS]
+    by_route = Days("request_rate", by=labels).each(WEEK + DAY, traffic())
+    by_service = Days("request_rate")
+    by_service.judging.restore(orjson.loads(orjson.dumps(by_route.judging.to_state())))
+    by_service.now = by_route.now
+    by_service.each(by_service.now + 4 * BUCKET, traffic())
+    assert by_service.told == []
+    assert [one.key for one in by_service.evaluations] == [(("service.name", "app"),)]
+
+
+def test_who_has_long_been_silent_makes_room() -> None:
+    """A client that calls itself something else each time keeps nobody from being watched."""
+    days = Days("request_rate", {"max_series": 3})
+    names = iter(range(100))
+    days.each(3 * BUCKET, lambda at: [counted(at, 9, service=f"job-{next(names)}")])
+    days.each(4 * BUCKET, lambda at: [counted(at, 300)])
+    assert days.judging.overflowed == 1
+    days.each(4 * HOUR, lambda at: [counted(at, 300), counted(at, 9, service="job-0")])
+    assert (("service.name", "app"),) in [one.key for one in days.evaluations]

@@ -81,6 +81,7 @@ def test_failures_are_counted_exactly(count: int, before: int, data: st.DataObje
 def test_failures_of_millions_are_quick_and_finite() -> None:
     assert fisher(40, 1000, 100_000, 10_000_000) == pytest.approx(5.4e-13, rel=0.1)
     assert fisher(0, 1000, 0, 10_000_000) == 1
+    assert fisher(5, 1_000_000, 100_000, 10_000_000) == pytest.approx(1)  # far fewer than before
 
 
 @given(
