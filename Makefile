@@ -33,6 +33,9 @@ bench:
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/telling.py
 	$(BIN)/python benchmarks/asking.py
+	$(BIN)/python benchmarks/baselines.py
+	$(BIN)/python benchmarks/anomaly.py --synthetic
+	$(BIN)/python benchmarks/attacks.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info

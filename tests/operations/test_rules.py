@@ -113,9 +113,7 @@ def test_rules_are_checked_like_the_configuration(tmp_path: Path) -> None:
     )
     alone = tmp_path / "alone.yaml"
     alone.write_text(yaml.safe_dump(SLOW["processors"]["thresholds"]))
-    assert forecourt("rules", "check", alone, cwd=tmp_path).stdout.startswith(
-        f"{alone}: ok, {len(KNOWN) + 1} rules"
-    )
+    assert forecourt("rules", "check", alone, cwd=tmp_path).stdout.startswith(f"{alone}: ok, {len(KNOWN) + 1} rules")
     alone.write_text(alone.read_text().replace("medium", "urgent"))
     told = forecourt("rules", "check", alone, cwd=tmp_path).stderr
     assert told.startswith(f"{alone}:5:17: processors.thresholds.rules.slow orders.bands.0.severity: 'urgent': ")
