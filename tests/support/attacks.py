@@ -70,8 +70,15 @@ class Watch:
 
     def advance(self, now: int) -> None:
         while self.tick + TICK <= now:
-            self.tick += TICK
+            # Nothing can change at a tick while nothing waits and nothing holds.
+            self.tick = self.tick + TICK if self._is_busy else now // TICK * TICK
             self.transitions += self.judging.judge(self.tick, frozen=False)[1]
+
+    @property
+    def _is_busy(self) -> bool:
+        state = self.judging
+        waits = any(rule._patience._waiting for rule in state._counting)
+        return bool(waits or state.users._waiting or state.alarms or state.episodes._ended)
 
     def restarted(self) -> Watch:
         """Another process that goes on from the state of this one."""

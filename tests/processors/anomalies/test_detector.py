@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.anomaly import NOISES, PROFILES, WEEK, false_alarms, points, read_corpus, score_corpus, scorer_of
@@ -83,6 +83,7 @@ def test_whatever_comes_scores_lie_between_0_and_1(course: list[tuple[int, float
         assert score.low <= score.high
 
 
+@settings(max_examples=15)  # each is a week
 @given(st.lists(st.sampled_from([math.nan, math.inf, -math.inf]), max_size=20), st.integers(0, 2100))
 def test_what_is_no_number_is_passed_over(strange: list[float], place: int) -> None:
     """As if it had never been."""
