@@ -87,9 +87,14 @@ def _check(path: Path, after: str) -> None:
 
 
 def enabling(source: Source, names: Iterable[str], *, enabled: bool) -> list[Change]:
-    """Of those rules that are not so already."""
-    rules = source.configuration.processors.known_rules()
-    return [(("processors", *rules[name].way), enabled) for name in names if rules[name].enabled != enabled]
+    """Of those rules that are not so already; a judge that is off is switched on with its rules."""
+    processors = source.configuration.processors
+    rules = processors.known_rules()
+    changed = [rules[name].way for name in names if rules[name].enabled != enabled]
+    if enabled:
+        off = {way[0] for way in changed if not getattr(getattr(processors, way[0]), "enabled", True)}
+        changed = [*((judge, "enabled") for judge in sorted(off)), *changed]
+    return [(("processors", *way), enabled) for way in dict.fromkeys(changed)]
 
 
 def banding(source: Source, rule: str, before: Iterable[Band], after: Iterable[Band]) -> list[Change]:

@@ -230,3 +230,15 @@ def test_review_says_which_rules_are_noisy_flap_or_never_speak(tmp_path: Path) -
     assert (rules["down"]["episodes"], rules["disk"]["episodes"], rules["disk"]["verdicts"]) == (10, 1, [])
     assert rules["http.server.p95"]["verdicts"] == ["silent"]
     assert found[0]["rule"] == "down"
+
+
+def test_a_judge_that_is_off_is_switched_on_with_its_rules(tmp_path: Path) -> None:
+    """One that has no rules of its own to switch changes once."""
+    path = tmp_path / "otel-config.yaml"
+    path.write_text("processors:\n  security: {enabled: false}\n  baselines: {enabled: false}\n")
+    for group in ("security", "baseline"):
+        done = CliRunner().invoke(main, ["rules", "enable", group, "--write", "--config", str(path)])
+        assert done.exit_code == 0, done.output
+    processors = load(path).configuration.processors
+    assert (processors.security.enabled, processors.baselines.enabled) == (True, True)
+    assert all(rule.enabled for rule in processors.known_rules().values())
