@@ -21,6 +21,9 @@ from storage.names import stream_folders
 from storage.state import State, StateError
 
 _START_SECONDS = 30.0
+_TRIES = 5
+_TAKEN = "can't listen"
+"""What the collector says of a port that is somebody else's."""
 _FIRST_ROUNDS = 4
 _SERVICE = "fossawork-backend"
 _EXPORT_SECONDS = 1.0
@@ -67,17 +70,26 @@ class Demo:
 
     def start(self) -> None:
         """Return when both answer; raise DemoError."""
-        configuration = self.folder / "otel-config.yaml"
-        configuration.write_text(yaml.safe_dump(_configuration(self._app)), encoding="utf-8")
-        collector = [sys.executable, "-m", "operations", "collector", "--config", str(configuration)]
-        self._run("collector", collector, {})
-        self._endpoints = self._wait_for_collector()
+        self._start_collector(_TRIES)
         backend = Path(str(resources.files("operations.examples"))) / "fossawork_backend"
         address, port = self._app.split(":")
         served = ["run", "app.main:app", "--app-dir", str(backend), "--host", address, "--port", port]
         self._run("backend", [sys.executable, "-m", "operations", *served], self._backend_settings())
         self._wait(lambda: self._answers("/health"))
         self._driver = _example().Driver(f"http://{self._app}", self._scenario)
+
+    def _start_collector(self, tries: int) -> None:
+        """With other ports where somebody took one between our look and the start."""
+        configuration = self.folder / "otel-config.yaml"
+        configuration.write_text(yaml.safe_dump(_configuration(self._app)), encoding="utf-8")
+        self._run("collector", [sys.executable, "-m", "operations", "collector", "--config", str(configuration)], {})
+        try:
+            self._endpoints = self._wait_for_collector()
+        except DemoError as error:
+            if tries <= 1 or _TAKEN not in str(error):
+                raise
+            self._children.pop().stop()
+            self._start_collector(tries - 1)
 
     def introduction(self) -> str:
         listening = self._endpoints

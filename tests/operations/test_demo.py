@@ -9,9 +9,12 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+
+from operations import demo as demo_module
 
 
 def _demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -47,6 +50,36 @@ def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None
     assert "tail -f forecourt-demo/logs/traces/*.jsonl" in output
     assert "hunter2" not in "".join(path.read_text() for path in (tmp_path / "forecourt-demo/logs").rglob("*.jsonl"))
     assert output.endswith("Stopped. What was written stays in forecourt-demo\n")
+
+
+def test_a_port_that_is_taken_in_the_last_moment_is_another_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking for free ports and listening there is time for somebody else."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = f"127.0.0.1:{holder.getsockname()[1]}"
+        looked: list[str] = []
+
+        def configuration(app: str) -> dict[str, Any]:
+            looked.append(app)
+            free, metrics = {"endpoint": "127.0.0.1:0"}, taken if len(looked) == 1 else "127.0.0.1:0"
+            return {
+                "receivers": {"otlp": {"protocols": {"grpc": free, "http": free}}},
+                "extensions": {"health_check": free},
+                "service": {"telemetry": {"metrics": {"endpoint": metrics}}},
+            }
+
+        monkeypatch.setattr(demo_module, "_configuration", configuration)
+        demo = demo_module.Demo(tmp_path)
+        try:
+            demo._start_collector(2)
+            assert demo._endpoints["metrics"] != taken
+        finally:
+            demo.stop()
+    assert len(looked) == 2
 
 
 def test_what_goes_wrong_in_a_scenario_is_judged(tmp_path: Path) -> None:
