@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,17 +11,25 @@ import orjson
 
 from analysis.engine import Engine
 from analysis.period import DAY_NANO, NANO, Period
+from processors.anomalies.default_watches import DEFAULT_WATCHES
+from processors.anomalies.detector import Detector
+from processors.anomalies.point import Point
+from processors.anomalies.series import BUCKET_NANO
+from processors.anomalies.settings import WatchSettings
 from processors.description import Description
-from processors.security.alarm import Alarm
+from processors.security.alarm import Alarm, rank
 from processors.security.judging import SecurityJudging
 from processors.security.settings import SecuritySettings
-from processors.security.sighting import Sighting, refusal, sighting_of_line
+from processors.security.sighting import LOGIN, Sighting, refusal, sighting_of_line
+from processors.security.spike import SPIKES_OF
 from processors.security.users import Login
 
 HISTORY_NANO = 28 * DAY_NANO
 """What habits are learnt from, before the period."""
 _TICK_NANO = 10 * NANO
 _EVIDENCE = 3
+_LEARNING_NANO = 7 * DAY_NANO
+"""As long as detectors learn, before they are believed."""
 _MOST_LOGINS = 200
 
 
@@ -61,21 +70,44 @@ def attacks(engine: Engine, period: Period, settings: SecuritySettings, lateness
     judging.on_login = lambda login: _odd(found, login, period)
     seen = _sightings(engine, period, judging)
     tick = seen[0].time_unix_nano if seen else period.end_unix_nano
+    points = deque(_points(seen, period.end_unix_nano))
     for one in seen:
+        while points and points[0].time_unix_nano <= one.time_unix_nano:
+            judging.spikes(points.popleft())
         if one.time_unix_nano - tick >= _TICK_NANO:
             tick = one.time_unix_nano - one.time_unix_nano % _TICK_NANO
             judging.judge(tick, frozen=False)
         judging.take(one)
+    for point in points:
+        judging.spikes(point)
     judging.judge(period.end_unix_nano + int(lateness_seconds * NANO), frozen=True)
     alarms = [one for one in (*alarms, *judging.alarms) if one.last_unix_nano >= period.start_unix_nano]
     evidence = _by_label(seen, {label for alarm in alarms for label, _ in alarm.key})
     found.episodes = [_episode(alarm, judging, evidence) for alarm in alarms]
-    found.episodes.sort(key=lambda one: (-_RANKS[one.severity], -one.last_unix_nano))
+    found.episodes.sort(key=lambda one: (-rank(one.severity), -one.last_unix_nano))
     found.logins = found.logins[: -_MOST_LOGINS - 1 : -1]
     return found
 
 
-_RANKS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
+def _points(seen: Sequence[Sighting], end_unix_nano: int) -> list[Point]:
+    """What the detector of failed logins says of each five minutes since a service's first login."""
+    least = WatchSettings.model_validate(DEFAULT_WATCHES[SPIKES_OF]).least_change
+    failed: dict[str, Counter[int]] = {}
+    for one in seen:
+        if one.event == LOGIN:
+            failed.setdefault(one.label("service.name"), Counter())[one.time_unix_nano // BUCKET_NANO] += (
+                one.outcome == "failure"
+            )
+    found = []
+    for service, counts in failed.items():
+        detector, first = Detector(least), min(counts)
+        for bucket in range(first, end_unix_nano // BUCKET_NANO):
+            count = counts[bucket]
+            score = detector.update(bucket * BUCKET_NANO, count).score
+            learning = (bucket - first) * BUCKET_NANO < _LEARNING_NANO
+            end = (bucket + 1) * BUCKET_NANO
+            found.append(Point(SPIKES_OF, (("service.name", service),), end, count, score, learning))
+    return sorted(found, key=lambda point: point.time_unix_nano)
 
 
 def _odd(found: Attacks, login: Login, period: Period) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 import orjson
 
 from alerting.records import journal_after, last_of_journal
+from alerting.severity import rank
 from collector.journal_lines import tell_journal
 from collector.stored_baselines import StoredBaselines
 from collector.stored_observations import fill_windows, observed
@@ -38,7 +39,6 @@ _FLUSH_SECONDS = 1.0
 _CHECKPOINT_SECONDS = 10.0
 _MOST_PUBLISHED = 5_000
 """Evaluations that others can read; in a flood the worst."""
-_RANKS = {"": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 _REST = 4
 """Times as long as a checkpoint took."""
 _WRITE_SECONDS = 3.0
@@ -402,5 +402,5 @@ class Judge:
         tick = self.judgement.tick_unix_nano
         worst = self.judgement.evaluations
         if len(worst) > _MOST_PUBLISHED:
-            worst = sorted(worst, key=lambda one: _RANKS[one.severity], reverse=True)[:_MOST_PUBLISHED]
+            worst = sorted(worst, key=lambda one: rank(one.severity), reverse=True)[:_MOST_PUBLISHED]
         return Published(tick, [evaluation.to_json() for evaluation in worst]) if tick else None

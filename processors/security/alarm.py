@@ -229,8 +229,12 @@ class Alarms:
         return (alarm for alarm in map(Alarm.from_state, content) if alarm.rule in self._told)
 
 
+def rank(severity: str) -> int:
+    return _RANKS.index(severity)
+
+
 def worst(severities: Iterable[str]) -> str:
-    return max(severities, key=_RANKS.index)
+    return max(severities, key=rank)
 
 
 def _value(alarm: Alarm, told: Told) -> float:

@@ -188,3 +188,17 @@ def test_the_recorded_week_has_its_attack(week: Week, engine: Engine) -> None:
         ("guessing.user", "user-0", 20),
     ]
     assert [(one.user, one.time_unix_nano) for one in told.logins] == [("user-1", (ATTACK + 700) * NANO)]
+
+
+def test_a_spike_is_told_by_the_detector_of_the_weeks_before(tmp_path: Path) -> None:
+    """Forty people fail once each, wherever from; a week of a failure an hour went before. A young app has no spike."""
+    crowd = [login(NOON + each * NANO, f"u{each % 7}", f"10.9.{each}.1") for each in range(40)]
+    week = [
+        login(NOON - hour * HOUR_NANO - 60 * NANO, f"w{hour}", f"10.8.{hour % 200}.1") for hour in range(8 * 24, 0, -1)
+    ]
+    told = found(tmp_path / "old", security=[*week, *crowd])
+    (spike,) = [one for one in told.episodes if one.rule == "security.failed_logins.spike"]
+    assert (spike.key, spike.severity, spike.count) == ({"service.name": "app"}, "high", 40)
+    assert spike.summary == "40 failed logins within 5 minutes, far more than usual"
+    young = found(tmp_path / "young", security=crowd)
+    assert "security.failed_logins.spike" not in {one.rule for one in young.episodes}
