@@ -17,6 +17,7 @@ import pytest
 from collector import judge as judge_module
 from collector.decoding import Decoder, DecodingLimits
 from collector.judge import Judge, Listener
+from processors.evaluation import Evaluation
 from processors.judgement import Judgement
 from processors.settings import ThresholdSettings
 from storage import State, StateError, Store
@@ -367,3 +368,19 @@ def test_no_checkpoint_goes_beyond_what_alerting_has_saved(tmp_path: Path) -> No
     state.close()
     assert checkpoint is not None
     assert orjson.loads(checkpoint.content)["tick"] < refusing.ticks[0]
+
+
+def test_of_a_flood_of_evaluations_the_worst_are_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads them must not have to read ten thousand."""
+    monkeypatch.setattr(judge_module, "_MOST_PUBLISHED", 2)
+    found = Running(tmp_path)
+    judgement = found.judge.judgement
+    judgement._tick = 10 * judge_module.GAP_NANO
+    judgement.evaluations = [_evaluation(severity) for severity in ("", "low", "critical", "medium")]
+    published = found.judge._published()
+    assert published is not None
+    assert [one["severity"] for one in published.evaluations] == ["critical", "medium"]
+
+
+def _evaluation(severity: str) -> Evaluation:
+    return Evaluation("r", (), 1.0, "1", "warning", severity, "firing", 1, 1.0, 0, 0, ())

@@ -252,3 +252,27 @@ def test_a_backtest_replays_detectors_by_the_stored_rollups(folder: Path) -> Non
     began, ended = (one.time_unix_nano for one in told)
     assert began == nano(-7200 + BUCKET + 40)
     assert nano(-3600) < ended <= nano(-3600 + 5 * BUCKET)
+
+
+def test_what_was_over_long_ago_is_not_carried_through_the_weeks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attack an hour for ten days: while learning no more are held than last."""
+    for hour in range(-240, 0):
+        for each in range(6):
+            time = nano(hour * 3600 + each)
+            who = {"user.id": f"u{hour}", "client.address": f"10.1.{-hour}.1"}
+            line = {"event": "auth.login", "outcome": "failure", "time_unix_nano": time, "attributes": who}
+            _put(tmp_path, "security", time, line)
+    judges, most = Judges(OTHERS, 120.0), 0
+    judge = judges.judge
+
+    def counted_judge(now: int, *, frozen: bool) -> Any:
+        nonlocal most
+        most = max(most, len(judges.security.alarms))
+        return judge(now, frozen=frozen)
+
+    monkeypatch.setattr(judges, "judge", counted_judge)
+    learn(judges, tmp_path, nano(0))
+    assert 0 < most < 10
+    assert judges.security.alarms == []
