@@ -91,6 +91,10 @@ class Engine:
         columns, rows = self._over(text, period, lambda: self._run(text, parameters, most))
         return Rows(columns, rows)
 
+    def interrupt(self) -> None:
+        """From another thread: what is being asked ends with a QueryError."""
+        self._connection.interrupt()
+
     def copy(self, text: str, target: Path, period: Period | None = None) -> None:
         """Write the rows of one SELECT as a Parquet file at the `target` that the engine was made with; as `sql`."""
         quoted = str(target).replace("'", "''")

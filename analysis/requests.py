@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.engine import Engine
 from analysis.period import HOUR_NANO, Period
-from analysis.summaries import Sample, Total, course, totals
+from analysis.summaries import Key, Sample, Total, course, totals
 
 RAW_NANO = 6 * HOUR_NANO
 """Up to this length every record is read and quantiles are exact; beyond it rollups are (error at most 1.6 %)."""
 INDICATOR = "http.server.response_time"
-_FAILED = "status_code IS NULL OR status_code >= 500"
+FAILED = "status_code IS NULL OR status_code >= 500"
+"""In SQL over `performance`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def response_times(engine: Engine, period: Period) -> list[RequestTimes]:
     whole = Total()
     for total in found.values():
         whole.merge(total)
-    routes = [_times(total, *_three(key)) for key, total in found.items()]
-    return [_times(whole, None, None, None), *_busiest_first(routes)]
+    routes = [times_of(total, *labels_of(key)) for key, total in found.items()]
+    return [times_of(whole), *_busiest_first(routes)]
 
 
 def _exactly(engine: Engine, period: Period) -> list[RequestTimes]:
     rows = engine.sql(
         f"""
-        SELECT service, method, route, count(*), count(*) FILTER (WHERE {_FAILED}), avg(response_time),
+        SELECT service, method, route, count(*), count(*) FILTER (WHERE {FAILED}), avg(response_time),
                percentile_cont(0.5) WITHIN GROUP (ORDER BY response_time),
                percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time),
                percentile_cont(0.99) WITHIN GROUP (ORDER BY response_time), max(response_time)
@@ -74,7 +75,7 @@ def _exactly(engine: Engine, period: Period) -> list[RequestTimes]:
         period,
     )
     found = [RequestTimes(*row) for row in rows]
-    whole = found[0] if found else _times(Total(), None, None, None)
+    whole = found[0] if found else times_of(Total())
     return [whole, *_busiest_first(found[1:])]
 
 
@@ -82,13 +83,16 @@ def _busiest_first(routes: Iterable[RequestTimes]) -> list[RequestTimes]:
     return sorted(routes, key=lambda one: (-one.requests, one.service or "", one.route or "", one.method or ""))
 
 
-def _three(key: tuple[str, ...]) -> tuple[str, str, str]:
+def labels_of(key: Key) -> tuple[str, str, str]:
     """Service, method and route; what overflowed has none."""
     service, method, route = key if len(key) == 3 else ("", "", "(others)")  # noqa: PLR2004  # labels of the indicator
     return service, method, route
 
 
-def _times(total: Total, service: str | None, method: str | None, route: str | None) -> RequestTimes:
+def times_of(
+    total: Total, service: str | None = None, method: str | None = None, route: str | None = None
+) -> RequestTimes:
+    """What a sum says; without labels it is of all requests."""
     values = total.histogram
     if not total.count:
         return RequestTimes(service, method, route, 0, 0, None, None, None, None, None)
@@ -108,7 +112,7 @@ def _times(total: Total, service: str | None, method: str | None, route: str | N
 
 def _raw(engine: Engine, period: Period) -> Iterator[Sample]:
     rows = engine.sql(
-        f"SELECT event_unix_nano, service, method, route, response_time, {_FAILED} FROM performance"  # noqa: S608  # our own names
+        f"SELECT event_unix_nano, service, method, route, response_time, {FAILED} FROM performance"  # noqa: S608  # our own names
         " WHERE response_time IS NOT NULL",
         (),
         period,
@@ -117,13 +121,19 @@ def _raw(engine: Engine, period: Period) -> Iterator[Sample]:
         yield Sample(time, (service or "", method or "", route or ""), seconds, bool(failed))
 
 
-def traffic(engine: Engine, parts: list[Period]) -> list[RequestTimes]:
+def traffic(engine: Engine, parts: Sequence[Period]) -> list[RequestTimes]:
     """Of all requests, one for each of the adjoining parts."""
+    return [times_of(total) for total in summed(engine, parts, lambda _: True)]
+
+
+def summed(engine: Engine, parts: Sequence[Period], takes: Callable[[Key], bool]) -> list[Total]:
+    """Of the routes whose key is taken, one for each of the adjoining parts; from rollups."""
     found = [Total() for _ in parts]
-    for key_totals in course(engine, INDICATOR, parts, _raw).values():
-        for whole, total in zip(found, key_totals, strict=True):
-            whole.merge(total)
-    return [_times(total, None, None, None) for total in found]
+    for key, key_totals in course(engine, INDICATOR, parts, _raw).items():
+        if takes(key):
+            for whole, total in zip(found, key_totals, strict=True):
+                whole.merge(total)
+    return found
 
 
 def slow_requests(engine: Engine, period: Period, longer_than_seconds: float, limit: int) -> list[SlowRequest]:

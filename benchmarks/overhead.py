@@ -122,7 +122,8 @@ def _collector(folder: Path) -> tuple[Any, str]:
     anywhere = "{endpoint: 127.0.0.1:0}"
     configuration.write_text(
         f"receivers: {{otlp: {{protocols: {{grpc: {anywhere}, http: {anywhere}}}}}}}\n"
-        f"extensions: {{health_check: {anywhere}}}\nservice: {{telemetry: {{metrics: {anywhere}}}}}\n"
+        f"extensions: {{health_check: {anywhere}}}\n"
+        f"service: {{extensions: [health_check], telemetry: {{metrics: {anywhere}}}}}\n"
     )
     command = [sys.executable, "-m", "operations", "collector", "--config", str(configuration)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)

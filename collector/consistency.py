@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from collector.admission import cost_of
 from collector.settings import (
     CollectorSettings,
-    ExtensionSettings,
     PipelineSettings,
     PipelinesSettings,
     ProcessorSettings,
     ReceiverSettings,
-    is_loopback,
 )
+from processors.endpoint import is_loopback
 
 Problem = tuple[tuple[str, ...], str]
 """The way to the place in the configuration, and what is wrong there."""
@@ -63,7 +62,7 @@ def _undefined(place: tuple[str, ...], used: Sequence[str], known: Sequence[str]
 
 def _of_extensions(settings: CollectorSettings) -> Iterator[Problem]:
     place = ("service", "extensions")
-    yield from _undefined(place, settings.service.extensions, list(ExtensionSettings.model_fields))
+    yield from _undefined(place, settings.service.extensions, list(type(settings.extensions).model_fields))
     if settings.extensions.bearertokenauth is None and _TOKENS in settings.service.extensions:
         yield place, f"{_TOKENS} is not defined: give it tokens or a token_file under extensions"
 

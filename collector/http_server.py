@@ -52,6 +52,7 @@ class HttpServer:
             server_header=False,
             date_header=False,
             ws="none",
+            proxy_headers=False,  # an address that anybody may claim is none
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
         config.load()

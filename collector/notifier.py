@@ -22,7 +22,7 @@ from collector.asked import KINDS, Asked
 from collector.channel_worker import ChannelWorker, Result
 from collector.value_history import ValueHistory
 from processors.evaluation import Evaluation, Transition
-from storage import State, StateError
+from storage import State, StateError, audit
 from storage.names import OWN_FOLDER
 
 _log = logging.getLogger(__name__)
@@ -290,5 +290,6 @@ class Notifier:
             if now - self._pruned >= _PRUNE_NANO:
                 self._pruned = now
                 records.prune(state, now - _KEPT_NANO)
+                audit.prune(state, now - _KEPT_NANO)
         except StateError as error:
             _log.warning("state.db could not be kept in order: %s", error)

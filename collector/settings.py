@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, FilePath, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator
 
+from processors.endpoint import Endpoint, checked_endpoint
 from processors.judgement import Judgement
 from processors.judging_settings import JudgingSettings
 from processors.settings_model import Settings
 from processors.units import Bytes, Seconds
 
-_ENDPOINT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(?P<port>\d{1,5})")
-_MAX_PORT = 65535
 _MIB = 2**20
-
-
-def _endpoint(value: str) -> str:
-    found = _ENDPOINT.fullmatch(value)
-    if found is None or int(found["port"]) > _MAX_PORT:
-        raise ValueError(f"{value!r} is not HOST:PORT, expected for example 127.0.0.1:4317")
-    return value
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether only this machine can reach HOST:PORT."""
-    host = endpoint.rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 class TlsSettings(Settings):
@@ -130,7 +109,7 @@ class TcpProbeSettings(ProbeSettings):
     @field_validator("endpoint")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        return _endpoint(value) if value else value
+        return checked_endpoint(value) if value else value
 
 
 class SqlProbeSettings(ProbeSettings):

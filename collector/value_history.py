@@ -14,12 +14,8 @@ import orjson
 from alerting.alert import Key
 from processors.evaluation import Evaluation
 from storage.state import State
+from storage.value_rows import MINUTE_NANO, MINUTES, SLOT_NANO, SLOTS
 
-_MINUTE_NANO = 60_000_000_000
-_SLOT_NANO = 300_000_000_000
-_MINUTES = 60
-_SLOTS = 288
-"""Of five minutes: a day."""
 _LEAST_SLOTS = 12
 """An hour: with less nobody knows what is usual."""
 _MOST_SERIES = 5000
@@ -79,7 +75,7 @@ class ValueHistory:
                 if rings is None:
                     if len(self._series) >= _MOST_SERIES:
                         continue
-                    rings = self._series[identity] = (_Ring(_MINUTES, _MINUTE_NANO), _Ring(_SLOTS, _SLOT_NANO))
+                    rings = self._series[identity] = (_Ring(MINUTES, MINUTE_NANO), _Ring(SLOTS, SLOT_NANO))
                 # The tick closes the time before it.
                 rings[0].put(one.time_unix_nano - 1, one.value)
                 rings[1].put(one.time_unix_nano - 1, one.value)
@@ -91,9 +87,9 @@ class ValueHistory:
             rings = self._series.get((rule, key))
             if rings is None:
                 return None
-            minutes = rings[0].between(now_unix_nano - (_MINUTES - 1) * _MINUTE_NANO, now_unix_nano)
+            minutes = rings[0].between(now_unix_nano - (MINUTES - 1) * MINUTE_NANO, now_unix_nano)
             # Windows reach back, and the slot in which it began is part of it.
-            slots = rings[1].between(now_unix_nano - _SLOTS * _SLOT_NANO, recent_since_unix_nano - 2 * _SLOT_NANO)
+            slots = rings[1].between(now_unix_nano - SLOTS * SLOT_NANO, recent_since_unix_nano - 2 * SLOT_NANO)
         before = [value for value in slots if not math.isnan(value)]
         shown = tuple(None if math.isnan(value) else value for value in minutes)
         if len(before) < _LEAST_SLOTS:
@@ -119,7 +115,7 @@ class ValueHistory:
         gone = []
         for rule, key, content in state.rows("SELECT rule, key, content FROM value_history"):
             rings = _rings(orjson.loads(content))
-            if now_unix_nano // _SLOT_NANO - rings[1].last > _SLOTS:
+            if now_unix_nano // SLOT_NANO - rings[1].last > SLOTS:
                 gone.append((rule, key))
             else:
                 self._series[rule, tuple((label, value) for label, value in orjson.loads(key))] = rings
@@ -135,7 +131,7 @@ def _content(rings: tuple[_Ring, _Ring]) -> bytes:
 
 def _rings(content: list[list[object]]) -> tuple[_Ring, _Ring]:
     found = []
-    for (last, values), slots, nano in zip(content, (_MINUTES, _SLOTS), (_MINUTE_NANO, _SLOT_NANO), strict=True):
+    for (last, values), slots, nano in zip(content, (MINUTES, SLOTS), (MINUTE_NANO, SLOT_NANO), strict=True):
         ring = _Ring(slots, nano)
         if isinstance(last, int) and isinstance(values, list) and len(values) == slots:
             ring.last, ring.values = last, array("f", [math.nan if value is None else value for value in values])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psutil
 
 from operations.configuration import Configuration, load
 from operations.settings_file import ConfigurationError
@@ -62,18 +61,7 @@ def opened(folder: Path, *, make: bool = False) -> Iterator[State]:
 
 def is_running(state: State) -> bool:
     """Whether a sidecar owns this folder now."""
-    row = state.collector()
-    return row is not None and row.stopped_unix_nano is None and _lives(row.pid)
-
-
-def _lives(pid: int) -> bool:
-    """A zombie does not: it only waits for its parent to be told."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
+    return state.collector_lives()
 
 
 def wait_for(look: Callable[[], Any], seconds: float = _ANSWER_SECONDS) -> Any:

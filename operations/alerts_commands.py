@@ -18,6 +18,7 @@ from alerting.channels import ChannelError, channels
 from alerting.direct import Direct, direct_messages, route_tests
 from alerting.rule_note import RuleNote, note_of
 from alerting.severity import SEVERITIES
+from alerting.who_is_told import who_is_told
 from operations.alert_state import config_options, folder_of, is_running, loaded, opened, wait_for
 from operations.alert_tables import (
     show_alert,
@@ -31,7 +32,6 @@ from operations.alert_tables import (
 )
 from operations.configuration import Configuration
 from operations.period import period_of, period_options
-from operations.who_is_told import who_is_told
 from processors.description import Description
 from processors.judging_settings import JudgingSettings
 from storage import State

@@ -14,6 +14,7 @@ from operations.lazy_group import Later, LazyGroup
 _COMMANDS = {
     "collector": ("operations.collector_command", "Receive OTLP and keep every record as JSON lines.", "sidecar"),
     "config": ("operations.config_command", "Check, show and write the configuration file.", "sidecar"),
+    "dashboard": ("operations.dashboard_command", "Serve the pages without a sidecar.", "sidecar"),
     "demo": ("operations.demo_command", "A collector, a FastAPI backend and some traffic.", "demo"),
     "run": ("operations.run_command", "Start a FastAPI app under uvicorn, instrumented as it is.", "sidecar"),
     "rules": ("operations.groups", "List, check and try out the rules.", "sidecar"),

@@ -12,14 +12,16 @@ import click
 import orjson
 
 from alerting import records
+from analysis.json_values import rfc3339
+from analysis.published import published
 from operations.alert_state import is_running, opened, wait_for
-from operations.json_values import rfc3339
-from operations.published import published
+from operations.page_settings import PAGE_TITLES
 from operations.question_settings import load_part
 from operations.settings_file import ConfigurationError
 from operations.tables import lasted, moment
 from storage.names import OWN_FOLDER
 from storage.state import CollectorRow
+from storage.web_process import served, web_process
 
 _STOP_SECONDS = 20.0
 _NANO = 1_000_000_000
@@ -86,12 +88,19 @@ def tell_status(config: Path | None, logs: Path | None, as_json: bool) -> None: 
 
 def _status(folder: Path) -> dict[str, Any]:
     """Has every key whatever is known."""
-    judged = published(folder)
+    judged = published(folder, time.time_ns())
     firing = Counter(one["severity"] for one in judged.evaluations if one["status"] == "firing")
-    content = {"running": False, "folder": str(folder), "problem": judged.problem or None, **_told_of(None)}
+    content = {
+        "running": False,
+        "folder": str(folder),
+        "problem": judged.problem or None,
+        **_told_of(None),
+        "pages": {},
+    }
     if (folder / OWN_FOLDER / "state.db").is_file():
         with opened(folder) as state:
             content |= {"running": is_running(state), **_told_of(state.collector())}
+            content["pages"] = served(web_process(state))
     return {**content, "judged": len(judged.evaluations), "firing": dict(firing)}
 
 
@@ -114,7 +123,9 @@ def _show(content: dict[str, Any]) -> None:
     click.echo(f"running, pid {content['pid']}, version {content['version']}, for {up} (since {content['started']})")
     click.echo(f"records   {content['folder']}")
     for name, endpoint in content["endpoints"].items():
-        click.echo(f"{name:<8}  {endpoint}")
+        click.echo(f"{name:<10}{endpoint}")
+    for name, address in content["pages"].items():
+        click.echo(f"{PAGE_TITLES[name]:<10}{address}")
     told = ", ".join(f"{count} {severity}" for severity, count in content["firing"].items()) or "nothing"
     click.echo(f"judged    {content['judged']} values at {moment(time.time_ns())}; firing: {told}")
     if content["problem"]:

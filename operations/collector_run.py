@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 import threading
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,13 @@ import click
 from collector.control import RefusedError
 from collector.service import Collector, Turn
 from operations.configuration import Source, load
+from operations.event_loop import on_stop_signals, run_on_loop
+from operations.own_log import log_to_stderr
 from operations.settings_file import ConfigurationError
+from operations.web_process import WebProcess
 from storage import FolderInUseError, StateError, StoreFormatError
 
 _log = logging.getLogger("forecourt")
-_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 _RELOAD_SIGNAL = "SIGHUP"
 _RELOAD_SECONDS = 30.0
 _FAULTS = (OSError, FolderInUseError, StoreFormatError, StateError)
@@ -32,44 +32,31 @@ def run(config: Path | None) -> None:
         source = load(config)
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
-    _log_to_stderr(source)
+    log_to_stderr(source.configuration)
+    _tell(source)
+    pages = WebProcess(config)
     try:
-        _run(Process(config, source).serve())
+        run_on_loop(Process(config, source, pages).serve())
     except _FAULTS as error:
         raise click.ClickException(str(error)) from error
+    finally:
+        pages.close()
 
 
-def _log_to_stderr(source: Source) -> None:
-    logging.basicConfig(
-        level=source.configuration.service.telemetry.logs.level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+def _tell(source: Source) -> None:
     _log.info("configuration: %s", source.name)
     for warning in source.warnings:
         _log.warning("%s: %s", source.name, warning)
     _log.info("records: %s", source.configuration.exporters.jsonl.path.absolute())
 
 
-def _run(serving: Coroutine[Any, Any, None]) -> None:
-    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    if sys.platform != "win32":
-        try:
-            import uvloop  # noqa: PLC0415  # not on every platform
-        except ImportError:
-            pass
-        else:
-            factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serving)
-
-
 class Process:
     """Signals and requests come from other threads; turns are changed on the loop."""
 
-    def __init__(self, config: Path | None, source: Source) -> None:
+    def __init__(self, config: Path | None, source: Source, pages: WebProcess) -> None:
         self._config = config
         self._source = source
+        self._pages = pages
         self._next: Source | None = None
         self._turn = Turn()
         self._taken: set[int] = set()
@@ -109,16 +96,16 @@ class Process:
         return Collector(configuration, configuration.exporters.jsonl, configuration.alerting, handlers)
 
     def _ready(self) -> None:
+        fresh = self._next is not None or not self._turn.reloaded
         if self._next is not None:
             self._source, self._next = self._next, None
             self._turn.reloads = False
+        if fresh:
+            self._pages.serve(wanted=bool(self._source.configuration.service.pages))
         self._came_up.set()
 
     def _listen_to_signals(self) -> None:
-        # Not the loop's own handlers: Windows has none.
-        for name in _STOP_SIGNALS:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: self._stop())
+        on_stop_signals(self._stop)
         if hasattr(signal, _RELOAD_SIGNAL):
             signal.signal(getattr(signal, _RELOAD_SIGNAL), lambda *_: self._reload_by_signal())
 
@@ -128,6 +115,7 @@ class Process:
     def _end(self) -> None:
         """Also while a turn ends for a reload: it is the last one then."""
         self._ends = True
+        self._pages.serve(wanted=False)
         self._turn.reloads = False
         self._turn.stopping.set()
 

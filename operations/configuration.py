@@ -11,8 +11,10 @@ from typing import Any
 from alerting.consistency import problems as alerting_problems
 from alerting.settings import AlertingSettings
 from collector.consistency import problems
-from collector.settings import CollectorSettings
 from collector.store_settings import StoreSettings
+from operations.page_settings import PagedSettings
+from operations.page_settings import problems as page_problems
+from operations.page_settings import warnings as page_warnings
 from operations.settings_file import find_settings, packaged_default
 from operations.yaml_document import Way, read_document
 from processors.settings_model import Settings
@@ -22,6 +24,8 @@ _PATHS = (
     ("alerting", "smtp", "password_file"),
     ("alerting", "smtp", "ca_file"),
     ("extensions", "bearertokenauth", "token_file"),
+    ("extensions", "dashboard", "tls", "cert_file"),
+    ("extensions", "dashboard", "tls", "key_file"),
     *(
         ("receivers", "otlp", "protocols", protocol, "tls", name)
         for protocol in ("grpc", "http")
@@ -34,7 +38,7 @@ class ExporterSettings(Settings):
     jsonl: StoreSettings = StoreSettings()
 
 
-class Configuration(CollectorSettings):
+class Configuration(PagedSettings):
     """The whole file."""
 
     exporters: ExporterSettings = ExporterSettings()
@@ -113,6 +117,7 @@ def _make_absolute(values: Any, folder: Path) -> None:
 
 def _problems(configuration: Configuration) -> Iterator[tuple[Way, str]]:
     yield from problems(configuration)
+    yield from page_problems(configuration)
     for way, text in alerting_problems(configuration.alerting):
         yield ("alerting", *way), text
 
@@ -135,6 +140,7 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
         elif "redaction" not in pipeline.processors:
             yield f"service.pipelines.{signal}.processors: without redaction, so secrets reach the files"
     yield from _unlisted(configuration)
+    yield from page_warnings(configuration)
     tokens = configuration.extensions.bearertokenauth
     if tokens and tokens.token_file and os.name != "nt" and tokens.token_file.stat().st_mode & 0o077:
         yield f"extensions.bearertokenauth.token_file: {tokens.token_file} can be read by others. chmod 600 mends it"

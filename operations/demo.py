@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from operations.child_process import ChildProcess
 from storage.names import stream_folders
 from storage.state import State, StateError
+from storage.web_process import served, web_process
 
 _START_SECONDS = 30.0
 _TRIES = 5
@@ -27,7 +28,9 @@ _TAKEN = "can't listen"
 _FIRST_ROUNDS = 4
 _SERVICE = "fossawork-backend"
 _EXPORT_SECONDS = 1.0
-_PORTS = {"grpc": 4317, "http": 4318, "health": 13133, "metrics": 8888}
+_PORTS = {"grpc": 4317, "http": 4318, "health": 13133, "metrics": 8888, "dashboard": 9090, "security": 9091}
+_PAGES_SECONDS = 10.0
+_Found = TypeVar("_Found")
 
 
 class DemoError(Exception):
@@ -127,6 +130,7 @@ class Demo:
     def commands(self) -> str:
         """What to type, with this demo's own paths and ports."""
         look = [
+            *self._pages(),
             *_reading_commands(self.folder / "logs"),
             f"forecourt rules list --logs {self.folder / 'logs'}",
             f"forecourt alerts list --logs {self.folder / 'logs'}",
@@ -173,6 +177,18 @@ class Demo:
         return self._published_endpoints() or {}
 
     def _published_endpoints(self) -> dict[str, str] | None:
+        row = self._told(State.collector)
+        return None if row is None else dict(row.endpoints)
+
+    def _pages(self) -> list[str]:
+        """Their addresses; none where the web process can't serve, which is no reason to end."""
+        deadline = time.monotonic() + _PAGES_SECONDS
+        while not (found := served(self._told(web_process))) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return list(found.values())
+
+    def _told(self, look: Callable[[State], _Found | None]) -> _Found | None:
+        """What the collector's state says, as soon as there is one."""
         path = self.folder / "logs" / ".forecourt" / "state.db"
         if not path.exists():
             return None
@@ -180,9 +196,10 @@ class Demo:
             state = State.open(path)
         except StateError:
             return None
-        row = state.collector()
-        state.close()
-        return None if row is None else dict(row.endpoints)
+        try:
+            return look(state)
+        finally:
+            state.close()
 
     def _wait(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -214,8 +231,13 @@ def _configuration(app: str) -> dict[str, object]:
                 "targets": [{"name": "backend", "endpoint": f"http://{app}/health"}],
             },
         },
-        "extensions": {"health_check": endpoints["health"]},
+        "extensions": {
+            "health_check": endpoints["health"],
+            "dashboard": endpoints["dashboard"],
+            "security_dashboard": endpoints["security"],
+        },
         "service": {"telemetry": {"metrics": endpoints["metrics"]}},
+        "alerting": {"link": f"http://{endpoints['dashboard']['endpoint']}"},
     }
 
 

@@ -20,10 +20,13 @@ from packaging.requirements import Requirement
 from alerting.channels import channels
 from instrumentation.distribution import clashes
 from operations.configuration import Configuration, load
+from operations.page_settings import PAGE_TITLES
 from operations.settings_file import ConfigurationError
+from storage import State, StateError
 from storage.lock import owner_pid
 from storage.names import OWN_FOLDER
 from storage.state import network_file_system
+from storage.web_process import served, web_process
 
 _LOW_BYTES = 2 * 2**30
 _EXTRAS = ("sidecar", "demo", "dev", "fuzz")
@@ -48,7 +51,13 @@ def examine(config: Path | None) -> list[Finding]:
     findings.append(Finding("configuration", "ok", source.name))
     findings += [Finding("configuration", "warning", warning) for warning in source.warnings]
     configuration = source.configuration
-    return [*findings, *_folder(configuration), *_ports(configuration), *_receivers(configuration)]
+    return [
+        *findings,
+        *_folder(configuration),
+        *_ports(configuration),
+        *_pages(configuration),
+        *_receivers(configuration),
+    ]
 
 
 def _python() -> Iterator[Finding]:
@@ -127,6 +136,8 @@ def _ports(configuration: Configuration) -> Iterator[Finding]:
     endpoints = {name: server.endpoint for name, server in configuration.servers().items()}
     endpoints["health"] = configuration.extensions.health_check.endpoint
     endpoints["metrics"] = configuration.service.telemetry.metrics.endpoint
+    pages = configuration.extensions.page_endpoints()
+    endpoints |= {PAGE_TITLES[name]: pages[name] for name in configuration.service.pages}
     for name, endpoint in endpoints.items():
         problem = _taken(endpoint)
         if problem is None:
@@ -136,6 +147,37 @@ def _ports(configuration: Configuration) -> Iterator[Finding]:
         else:
             advice = "Stop what listens there, or choose another endpoint"
             yield Finding(f"port {name}", "failed", f"{endpoint}: {problem}. {advice}")
+
+
+def _pages(configuration: Configuration) -> Iterator[Finding]:
+    """Where a browser finds them."""
+    names = configuration.service.pages
+    if not names:
+        alone = "they are served by: forecourt dashboard"
+        yield Finding("pages", "ok", f"not beside the collector, since service.extensions does not list them; {alone}")
+        return
+    try:
+        running, addresses = _served(Path(configuration.exporters.jsonl.path) / OWN_FOLDER / "state.db")
+    except StateError as error:
+        yield Finding("pages", "warning", str(error))
+        return
+    for name, address in addresses.items():
+        yield Finding(PAGE_TITLES[name], "ok", address)
+    if running and not addresses:
+        yield Finding("pages", "warning", "the collector runs and its pages do not; its log says why")
+    elif not addresses:
+        yield Finding("pages", "ok", "served once the collector runs, and without it by: forecourt dashboard")
+
+
+def _served(path: Path) -> tuple[bool, dict[str, str]]:
+    """Whether a collector runs, and where its pages are."""
+    if not path.is_file():
+        return False, {}
+    state = State.open(path)
+    try:
+        return state.collector_lives(), served(web_process(state))
+    finally:
+        state.close()
 
 
 def _receivers(configuration: Configuration) -> Iterator[Finding]:

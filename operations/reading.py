@@ -20,9 +20,9 @@ from operations.period import ALL, definite_period, period_options
 from processors.quantities import parse_duration
 
 if TYPE_CHECKING:
+    from analysis.bands import Bands
     from analysis.engine import Engine
     from collector.store_settings import StoreSettings
-    from operations.bands import Bands
     from operations.configuration import Configuration, Source
     from operations.question_settings import QuestionSettings
     from processors.judging_settings import JudgingSettings
@@ -78,7 +78,7 @@ class Reading:
 
     @cached_property
     def bands(self) -> Bands:
-        from operations.bands import Bands  # noqa: PLC0415  # with the configuration
+        from analysis.bands import Bands  # noqa: PLC0415  # with the configuration
 
         return Bands(self.thresholds)
 

@@ -14,11 +14,11 @@ import orjson
 import yaml
 
 from alerting.plain_text import plain
+from analysis.published import Judged, published
 from operations.backtest import Backtest
 from operations.configuration import Source, load
 from operations.period import period_of, period_options
 from operations.prometheus_export import prometheus_rules
-from operations.published import Judged, published
 from operations.settings_file import ConfigurationError
 from operations.tables import band_text, console, show_table
 from processors.evaluation import Transition, format_key, format_value
@@ -51,7 +51,7 @@ def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) ->
     screen = console()
     with suppress(KeyboardInterrupt):
         while True:
-            judged = published(folder)
+            judged = published(folder, time.time_ns())
             rows = _rows(known, judged)
             if as_json:
                 click.echo(orjson.dumps({"problem": judged.problem or None, "rules": rows}, option=orjson.OPT_INDENT_2))

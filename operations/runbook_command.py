@@ -65,9 +65,11 @@ def run(context: click.Context, only_print: bool, script: str, arguments: tuple[
 
 
 def _is_there(group: click.Command, words: Sequence[str], context: click.Context) -> bool:
-    """Whether each word up to the first option is a command of the one before."""
-    if not isinstance(group, click.Group) or not words or words[0].startswith("-"):
+    """Whether each word up to the first option is a command of the one before, or something that it takes."""
+    if not words or words[0].startswith("-"):
         return True
+    if not isinstance(group, click.Group):
+        return any(isinstance(one, click.Argument) for one in group.params)
     inner = group.get_command(context, words[0])
     return inner is not None and _is_there(inner, words[1:], context)
 

@@ -149,5 +149,27 @@ MIGRATIONS = (
         content TEXT NOT NULL
     ) STRICT
     """,
+    """
+    CREATE TABLE web_process (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        pid INTEGER NOT NULL,
+        endpoints TEXT NOT NULL,
+        started_unix_nano INTEGER NOT NULL,
+        stopped_unix_nano INTEGER
+    ) STRICT
+    """,
+    """
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time_unix_nano INTEGER NOT NULL,
+        by_whom TEXT NOT NULL,
+        role TEXT NOT NULL,
+        address TEXT NOT NULL,
+        action TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        outcome TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX audit_time ON audit (time_unix_nano)",
 )
 """Each is applied once, in order; `PRAGMA user_version` counts those that were."""

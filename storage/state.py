@@ -100,6 +100,11 @@ class State:
         pid, version, endpoints, started, stopped = found
         return CollectorRow(pid, version, orjson.loads(endpoints), started, stopped)
 
+    def collector_lives(self) -> bool:
+        """Whether a collector owns this folder now."""
+        row = self.collector()
+        return row is not None and row.stopped_unix_nano is None and process_lives(row.pid)
+
     def save_checkpoint(
         self,
         saved_unix_nano: int,
@@ -175,6 +180,8 @@ class State:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
+        return  # whoever only looks waits for nobody who writes
     connection.execute("BEGIN IMMEDIATE")
     (applied,) = connection.execute("PRAGMA user_version").fetchone()
     if applied > len(MIGRATIONS):
@@ -188,6 +195,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
+
+
+def process_lives(pid: int) -> bool:
+    """A zombie does not: it only waits for its parent to be told."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def refuse_network_drive(folder: Path) -> None:

@@ -30,6 +30,7 @@ _LEFT = (
     ("collector",),  # serves until Ctrl-C: tests/collector
     ("run",),  # as above: tests/operations/test_run.py
     ("demo",),  # as above: tests/operations/test_demo.py
+    ("dashboard",),  # as above: tests/operations/test_dashboard_command.py
     ("alerts", "ack"),  # these are about one alert: tests/operations/test_alerts.py
     ("alerts", "why"),
     ("alerts", "show"),

@@ -28,16 +28,17 @@ def test_the_wheel_carries_what_users_need_and_nothing_else(tmp_path: Path) -> N
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"alerting", "analysis", "collector", "instrumentation", "operations", "processors", "storage"}
+    assert tops == {*SIDECAR, "instrumentation"}
     assert {f"{package}/py.typed" for package in tops} <= set(names)
     assert {"alerting/templates/email.html.j2", "alerting/templates/title.txt.j2"} <= set(names)
     assert {"operations/otel-config.yaml", "operations/examples/quickstart/app.py"} <= set(names)
+    assert {"dashboard/templates/layout.html.j2", "dashboard/static/app.css", "dashboard/static/app.js"} <= set(names)
     assert {"operations/docs/runbook.md", "operations/reports/report.html.j2"} <= set(names)
     modules = {path.relative_to(ROOT).as_posix() for package in tops for path in (ROOT / package).rglob("*.py")}
     assert modules <= set(names)
 
 
-SIDECAR = ("alerting", "analysis", "collector", "operations", "processors", "storage")
+SIDECAR = ("alerting", "analysis", "collector", "dashboard", "operations", "processors", "storage")
 OPTIONAL = {"apprise", "sqlalchemy"}
 """What is only used where it is installed."""
 PARTS = {

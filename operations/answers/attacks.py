@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from alerting.plain_text import plain
+from analysis.allowances import allowance
 from analysis.attacks import Attacks, Episode, attacks
-from operations.json_values import as_json, period_json, rfc3339
+from analysis.json_values import as_json, period_json, rfc3339
 from operations.reading import Answer, Reading
 from operations.tables import console, moment, period_text, severity_text, show_table
 from processors.description import Description
 from processors.security.settings import BreachSettings, CountingSettings, NewPlaceSettings, RuleSettings
-from processors.security.sighting import ADDRESS, LOGIN, REFUSAL, USER, Sighting
+from processors.security.sighting import LOGIN, REFUSAL, Sighting
 from processors.security.users import Login
 
 _SHOWN = (
@@ -116,7 +116,7 @@ def _show_episode(one: Episode, rule: Description) -> None:
         ("rule", f"{one.rule}: {'; '.join(rule.bounds)}" + (f" (MITRE ATT&CK {technique})" if technique else "")),
         ("when", _when(one)),
         *(("evidence" if not number else "", text) for number, text in enumerate(_evidence(one))),
-        ("if fine", _allow(one)),
+        ("if fine", allowance(one)),
     ]
     for name, text in lines:
         out.print(f"  {name:<9}{plain(text, 300)}", highlight=False, markup=False)
@@ -140,20 +140,6 @@ def _line(seen: Sighting) -> str:
     trace = [f"trace={plain(seen.trace_id, 32)}"] if seen.trace_id else []
     outcome = f" {seen.outcome}" if seen.outcome and seen.event != REFUSAL else ""
     return f"{moment(seen.time_unix_nano)} {seen.event}{outcome} {' '.join([*told, *trace])}"
-
-
-def _allow(one: Episode) -> str:
-    """What to write below `processors.security` to hear no more of it: YAML, whatever a sender calls itself."""
-    if address := one.key.get(ADDRESS):
-        return f"allow: {{addresses: [{json.dumps(address)}]}}, or {_except(one, ADDRESS, address)}"
-    if name := one.key.get(USER):
-        return f"allow: {{users: [{json.dumps(name)}]}}, or {_except(one, USER, name)}"
-    label, value = next(iter(one.key.items()), ("service.name", ""))
-    return _except(one, label, value)
-
-
-def _except(one: Episode, label: str, value: str) -> str:
-    return f"rules: {{{json.dumps(one.rule)}: {{except: [{json.dumps(f'{label} = {value}')}]}}}}"
 
 
 def _login_row(one: Login) -> Sequence[object]:
@@ -185,7 +171,7 @@ def _episode_json(one: Episode, rule: Description) -> dict[str, Any]:
         "summary": one.summary,
         "sightings": one.sightings,
         "evidence": [_seen_json(seen) for seen in one.evidence],
-        "allow": _allow(one),
+        "allow": allowance(one),
     }
 
 

@@ -11,8 +11,8 @@ import click
 from rich.text import Text
 
 from alerting.plain_text import plain
+from analysis.json_values import period_json, rfc3339
 from operations.baseline_records import baseline_of, no_such, opened, recent_windows, row_of
-from operations.json_values import period_json, rfc3339
 from operations.reading import Answer, Reading
 from operations.tables import BAND_COLOURS, period_text, seconds_text, share_text, show_table
 from processors.baselines.baseline import Baseline, BaselineError, Subject

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from alerting.plain_text import plain
+from analysis.json_values import rfc3339
 from operations.answers.baseline_comparison import named, what_would_be_learnt
 from operations.baseline_records import baseline_of, learnt, no_such, opened, row_of, stored
-from operations.json_values import rfc3339
 from operations.reading import Answer, Reading
 from operations.tables import moment, seconds_text, share_text, show_table
 from processors.baselines.baseline import Baseline, BaselineError, Subject

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from analysis.events import event_counts
+from analysis.json_values import period_json
 from analysis.queries import query_times
 from analysis.requests import response_times
 from operations.answers.rule_review import reviewed
 from operations.checks.component import CODES, WORDS
 from operations.checks.judged import rules_of
 from operations.checks.sidecar import collection, overhead, sidecar
-from operations.json_values import period_json
 from operations.reading import Answer, Reading, archive_of
 from operations.tables import period_text, show_table
 from processors.indicators import INDICATORS, indicator_of_event

@@ -10,13 +10,13 @@ import click
 from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.host import utilization
+from analysis.json_values import as_json, period_json
 from analysis.queries import INDICATOR, QueryTimes, SlowQuery, query_times, slow_queries, statement_of
-from operations.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import band_text, moment, period_text, seconds_text, share_text, show_table
 
 if TYPE_CHECKING:
-    from operations.bands import Bands
+    from analysis.bands import Bands
 
 
 _SPARE = ("system", "mean", "p50", "errors", "max")

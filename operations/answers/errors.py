@@ -10,7 +10,7 @@ import click
 from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.errors import ErrorGroup, error_groups
-from operations.json_values import as_json, period_json
+from analysis.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import moment, period_text, show_table
 

@@ -10,13 +10,13 @@ import click
 from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.events import EventCount, Failures, Moment, event_counts, event_course, failures, moments
-from operations.json_values import as_json, period_json
+from analysis.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import band_text, moment, period_text, seconds_text, share_text, show_table
 from processors.indicators import indicator_of_event
 
 if TYPE_CHECKING:
-    from operations.bands import Bands
+    from analysis.bands import Bands
 
 WORK_ORDERS = ("job_queue", "work_order")
 AUTOMATION = ("form_automation",)

@@ -10,13 +10,13 @@ import click
 from alerting.chart import sparkline
 from alerting.plain_text import plain
 from analysis.host import ProcessMemory, Trend, Utilization, process_memory, trends, utilization
-from operations.json_values import as_json, period_json
+from analysis.json_values import as_json, period_json
 from operations.reading import Answer, Reading
 from operations.tables import band_text, lasted, period_text, share_text, show_table
 from processors.evaluation import format_value
 
 if TYPE_CHECKING:
-    from operations.bands import Bands
+    from analysis.bands import Bands
 
 _COLUMNS = ("what", "of", "now", "mean", "p95", "max", "course", "band")
 _UNNAMED = "(no host.name)"

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from alerting.plain_text import plain
-from operations.json_values import as_json, period_json
+from analysis.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import moment, period_text
 

@@ -11,9 +11,9 @@ import click
 from rich.text import Text
 
 from alerting.plain_text import plain
+from analysis.json_values import as_json, period_json
 from analysis.period import DAY_NANO
 from analysis.requests import INDICATOR, RequestTimes, SlowRequest, response_times, slow_requests
-from operations.json_values import as_json, period_json
 from operations.reading import Answer, Following, Reading
 from operations.tables import (
     band_text,
@@ -27,7 +27,7 @@ from operations.tables import (
 )
 
 if TYPE_CHECKING:
-    from operations.bands import Bands
+    from analysis.bands import Bands
 
 _NO_ROUTE = "(no route)"
 """Of what was refused before the app looked for one, or does not exist."""

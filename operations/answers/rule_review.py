@@ -8,9 +8,9 @@ import click
 
 from alerting import history
 from alerting.history import Episode
+from analysis.json_values import period_json
 from analysis.period import DAY_NANO
-from operations.json_values import period_json
-from operations.published import published
+from analysis.published import published
 from operations.reading import Answer, Reading
 from operations.tables import lasted, period_text, show_table
 from processors.judging_settings import KnownRule
@@ -55,7 +55,7 @@ def review(reading: Reading) -> Answer:
 def reviewed(reading: Reading) -> list[dict[str, Any]]:
     """A value for each rule."""
     episodes = episodes_of(reading)
-    judged = published(reading.chosen_folder)
+    judged = published(reading.chosen_folder, reading.now_unix_nano)
     blind = {one["rule"] for one in judged.evaluations if one["band"] == "no data"}
     rules = reading.judging.known_rules()
     by_rule: dict[str, list[Episode]] = {name: [] for name in rules}

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from analysis.json_values import period_json
 from analysis.tuning import Minutes, Proposal, can_be_tuned, courses, propose
 from operations.checks.judged import rules_of
-from operations.json_values import period_json
 from operations.reading import Answer, Reading
 from operations.rule_changes import banding, carried_out, changed, file_in_use, tell
 from operations.tables import period_text, show_table

@@ -8,9 +8,9 @@ import click
 
 from alerting.plain_text import plain
 from analysis.failed_logins import Offender, failed_logins
+from analysis.json_values import as_json, period_json, rfc3339
 from analysis.security import Limited, Logins, Suspicion, login_failures, logins, rate_limits, suspicions
 from operations.answers.events import following, last_ones, outcomes
-from operations.json_values import as_json, period_json, rfc3339
 from operations.reading import Answer, Reading
 from operations.tables import moment, period_text, show_table
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from alerting.plain_text import plain
+from analysis.json_values import period_json, rfc3339
 from analysis.traces import SpanNode, trace
-from operations.json_values import period_json, rfc3339
 from operations.reading import Answer, Reading
 from operations.tables import moment, period_text, seconds_text
 
@@ -64,8 +64,8 @@ def _show(node: SpanNode, depth: int, start: int, end: int) -> None:
     for text in (node.detail, node.error):
         if text:
             click.echo(beside + plain(text, 150))
-    for _, severity, body in node.logs:
-        click.echo(f"{beside}{plain(severity, 20) or '-'} {plain(body, 150)}")
+    for line in node.logs:
+        click.echo(f"{beside}{plain(line.severity, 20) or '-'} {plain(line.body, 150)}")
 
 
 def _json(node: SpanNode, depth: int) -> dict[str, Any]:
@@ -81,5 +81,7 @@ def _json(node: SpanNode, depth: int) -> dict[str, Any]:
         "seconds": node.seconds,
         "detail": node.detail,
         "error": node.error,
-        "logs": [{"time": rfc3339(time), "severity": severity, "body": body} for time, severity, body in node.logs],
+        "logs": [
+            {"time": rfc3339(line.time_unix_nano), "severity": line.severity, "body": line.body} for line in node.logs
+        ],
     }

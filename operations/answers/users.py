@@ -6,8 +6,8 @@ import click
 
 from alerting.chart import sparkline
 from alerting.plain_text import plain
+from analysis.json_values import as_json, period_json
 from analysis.users import feature_use, sessions, user_activity
-from operations.json_values import as_json, period_json
 from operations.reading import Answer, Reading
 from operations.tables import lasted, moment, period_text, share_text, show_table
 

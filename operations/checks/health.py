@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from analysis.period import MINUTE_NANO, Period
+from analysis.published import published
 from collector.probes import health_record
 from collector.senses import probes
 from operations.checks.component import Checked, Component
-from operations.published import published
 from operations.reading import Reading
 
 _RECENT_NANO = 3 * MINUTE_NANO
@@ -22,7 +22,7 @@ _CERTIFICATE_DAYS = 14.0
 
 def health(reading: Reading) -> Checked:
     """Backend, database, frontend and the other targets; services that have fallen silent."""
-    judged = published(reading.chosen_folder)
+    judged = published(reading.chosen_folder, reading.now_unix_nano)
     seen = _seen(reading) if not judged.problem else []
     if not seen:
         seen = _look(reading)

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from analysis.bands import band_of
 from analysis.failed_logins import failed_logins
 from analysis.period import DAY_NANO, MINUTE_NANO, Period
+from analysis.published import published
 from analysis.security import login_failures
 from collector.probes import HttpProbe
-from operations.bands import band_of
 from operations.checks.component import Checked, Component
-from operations.published import published
 from operations.reading import Reading
 from processors.histogram import Histogram
 from processors.indicators import EVENT_PREFIX, INDICATORS
@@ -42,7 +42,7 @@ def security(reading: Reading) -> Checked:
 
 def _attacks(reading: Reading) -> list[Component]:
     """An attack that goes on is an evaluation; where none does there is nothing to say but that."""
-    judged = published(reading.chosen_folder)
+    judged = published(reading.chosen_folder, reading.now_unix_nano)
     known = reading.judging.known_rules()
     rules = {name: rule for name, rule in known.items() if rule.way[0] == "security" and rule.enabled}
     if judged.problem or not rules:
@@ -73,7 +73,7 @@ def _judged(
     otherwise: Callable[[Reading, list[Rule]], list[Component]],
 ) -> Checked:
     rules = [rule for rule in rules_of(reading) if wanted(rule)]
-    judged = published(reading.chosen_folder)
+    judged = published(reading.chosen_folder, reading.now_unix_nano)
     if judged.problem:
         return Checked(otherwise(reading, rules), judged.problem)
     by_name = {rule.name: rule for rule in rules}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from analysis.bands import band_of
 from analysis.errors import error_groups
 from analysis.period import NANO, Period
 from analysis.requests import RequestTimes, response_times
-from operations.bands import band_of
 from operations.checks.component import Checked, Component
 from operations.checks.judged import bound, rules_of
 from operations.reading import Reading

@@ -7,43 +7,33 @@ import time
 from collections.abc import Iterator, Mapping
 
 import psutil
-import urllib3
-from prometheus_client.parser import text_string_to_metric_families
 
 from alerting.channels import channels
 from analysis.period import DAY_NANO, HOUR_NANO, MINUTE_NANO, NANO, Period
+from analysis.published import published
+from dashboard.sidecar_numbers import COUNTED, LAG, LAG_SECONDS, scraped
 from operations.checks.component import Checked, Component
-from operations.published import published
 from operations.reading import Reading
 from storage import State, StateError
 from storage.names import OWN_FOLDER, hour_of, segments, stream_folders
 from storage.state import CollectorRow
 
-_LAG_SECONDS = 30.0
 _SILENT_SECONDS = 300.0
 _CPU_SECONDS = 1.0
 _BUSY = 0.25
 """Of one core; the sidecar of a busy backend takes a few hundredths."""
 _LARGE_BYTES = 512 * 2**20
 _LOW_BYTES = 2 * 2**30
-_NUMBERS = {
-    "forecourt_dropped_records_total": ("records lost after they were acknowledged", "critical"),
-    "forecourt_store_write_failures_total": ("groups of records that the disk refused", "warning"),
-    "forecourt_judge_failed_records_total": ("records that judging stumbled over", "warning"),
-    "forecourt_judge_queue_drops_total": ("times that judging had to go back to the files", "warning"),
-    "forecourt_overflowed_samples_total": ("samples of keys that there was no room for", "warning"),
-}
-"""Counters of the sidecar that should stay 0, what they mean, and the band of any other value."""
 
 
 def sidecar(reading: Reading, *, debug: bool = False, advise: bool = False) -> Checked:
     """Runs, judges, keeps up, loses nothing, has room and somebody to tell."""
     row, problem = _row(reading)
-    judged = published(reading.chosen_folder)
+    judged = published(reading.chosen_folder, reading.now_unix_nano)
     found = [_runs(row, judged.problem or problem), _room(reading), _receivers(reading)]
     samples: dict[str, float] = {}
     if row is not None and not judged.problem:
-        samples, unreachable = _scraped(row)
+        samples, unreachable = scraped(row.endpoints.get("metrics", ""))
         found += list(_counted(samples))
         found.append(_lag(samples, unreachable))
     if debug:
@@ -91,33 +81,18 @@ def _receivers(reading: Reading) -> Component:
     return Component("receivers of alerts", "normal" if count else "warning", float(count), detail=detail)
 
 
-def _scraped(row: CollectorRow) -> tuple[dict[str, float], str]:
-    """The sidecar's own metrics by name, those of one name added up; or why there are none."""
-    endpoint = row.endpoints.get("metrics", "")
-    try:
-        with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
-            text = pool.request("GET", f"http://{endpoint}/metrics").data.decode()
-    except (urllib3.exceptions.HTTPError, ValueError) as error:
-        return {}, f"its metrics at {endpoint} can't be read: {error}"
-    samples: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
-    return samples, ""
-
-
 def _counted(samples: Mapping[str, float]) -> Iterator[Component]:
-    for name, (meaning, band) in _NUMBERS.items():
+    for name, (meaning, band) in COUNTED.items():
         value = samples.get(name)
         if value is not None:
             yield Component(meaning, band if value else "normal", value, detail="since it started")
 
 
 def _lag(samples: Mapping[str, float], unreachable: str) -> Component:
-    lag = samples.get("forecourt_judge_lag_seconds")
+    lag = samples.get(LAG)
     if lag is None:
         return Component("judging", "warning", detail=unreachable)
-    return Component("judging", "warning" if lag > _LAG_SECONDS else "normal", lag, "s", detail="behind what arrives")
+    return Component("judging", "warning" if lag > LAG_SECONDS else "normal", lag, "s", detail="behind what arrives")
 
 
 def _advice(reading: Reading, samples: Mapping[str, float], row: CollectorRow | None) -> Iterator[Component]:
@@ -192,7 +167,7 @@ def overhead(reading: Reading) -> Checked:
     row, problem = _row(reading)
     written = float(sum(_bytes_a_day(reading).values())) if reading.chosen_folder.is_dir() else 0.0
     found = [Component("disk a day", "normal", written, "By", detail="written in the last 24 hours")]
-    judged = published(reading.chosen_folder)
+    judged = published(reading.chosen_folder, reading.now_unix_nano)
     if row is None or judged.problem:
         return Checked(found, judged.problem or problem)
     try:

@@ -1,136 +1,31 @@
-"""A report as values: each section is a question that a command answers too."""
+"""A report of the folder and the time that a command reads."""
 
 from __future__ import annotations
 
-import statistics
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from alerting import history
-from alerting.severity import SEVERITIES
-from analysis.availability import Availability, availability, gaps
-from analysis.errors import error_groups
-from analysis.events import event_counts
-from analysis.failed_logins import failed_logins
-from analysis.host import parts_of, trends
-from analysis.period import Period
-from analysis.queries import query_times
-from analysis.requests import INDICATOR, RequestTimes, response_times, traffic
-from analysis.security import login_failures, rate_limits
-from operations.bands import Bands
-from operations.json_values import as_json, period_json
+from alerting.summary import summary
+from analysis import report as recorded
 from operations.reading import Reading
 from storage import State
 from storage.names import OWN_FOLDER
 
-AVAILABILITY_TARGET = 0.995
-TARGETS = {"mean": 1.0, "p95": 2.0, "p99": 5.0}
-"""Seconds (the runbook's response time targets)."""
-_TOP = 10
-_CHART_PARTS = 56
-
 
 def report(reading: Reading, title: str) -> dict[str, Any]:
     """Everything that happened in the reading's period, against the one before."""
-    period, engine = reading.period, reading.engine
-    before = period.before()
-    bands = reading.bands
-    whole, *routes = response_times(engine, period)
-    earlier, *_ = response_times(engine, before)
-    return {
-        "title": title,
-        **period_json(period),
-        "seconds": period.seconds,
-        "availability": _available(availability(engine, period), period),
-        "requests": _requests(whole, earlier),
-        "routes": [_route(one, bands) for one in sorted(routes, key=lambda one: -(one.p95 or 0))[:_TOP]],
-        "chart": _chart(reading, period),
-        "errors": [
-            as_json(one, routes=dict(one.routes.most_common(3)), example=as_json(one.example) if one.example else None)
-            for one in error_groups(engine, period)[:_TOP]
-        ],
-        "queries": [as_json(one) for one in sorted(query_times(engine, period), key=lambda one: -one.p95)[:_TOP]],
-        "business": [
-            as_json(one, success_rate=one.success_rate)
-            for one in event_counts(engine, period, "business")
-            if one.success_rate is not None
-        ],
-        "alerts": _alerts(reading, period),
-        "security": _security(reading, period),
-        "capacity": [as_json(one) for one in trends(engine, period)],
-        "gaps": [period_json(one) for one in gaps(engine, period)],
-    }
+    rules = (name for name, rule in reading.thresholds.rules.items() if rule.enabled)
+    alerts = summary(_episodes(reading), rules)
+    return recorded.report(reading.engine, reading.period, title, reading.bands, alerts)
 
 
-def _available(found: Sequence[Availability], period: Period) -> dict[str, Any]:
-    """The backend's is the app's; its budget is what the target leaves."""
-    backend = next((one for one in found if one.target == "backend"), None)
-    allowed = (1 - AVAILABILITY_TARGET) * period.seconds
-    down = backend.down_seconds if backend else 0.0
-    return {
-        "target": AVAILABILITY_TARGET,
-        "backend": backend.up if backend else None,
-        "watched": backend.watched_seconds / period.seconds if backend else 0.0,
-        "down_seconds": down,
-        "budget_seconds": allowed,
-        "budget_left": 1 - down / allowed,
-        "outages": [as_json(one) for one in backend.outages] if backend else [],
-        "targets": [{"target": one.target, "up": one.up, "down_seconds": one.down_seconds} for one in found],
-    }
-
-
-def _requests(whole: RequestTimes, earlier: RequestTimes) -> dict[str, Any]:
-    return {
-        **as_json(whole, error_rate=whole.error_rate),
-        "targets": dict(TARGETS),
-        "met": {name: (value := getattr(whole, name)) is not None and value < TARGETS[name] for name in TARGETS},
-        "before": as_json(earlier, error_rate=earlier.error_rate) if earlier.requests else None,
-    }
-
-
-def _route(one: RequestTimes, bands: Bands) -> dict[str, Any]:
-    return as_json(one, error_rate=one.error_rate, band=bands.band(INDICATOR, "p95", one.p95))
-
-
-def _chart(reading: Reading, period: Period) -> list[dict[str, Any]]:
-    parts = parts_of(period, _CHART_PARTS)
-    return [
-        {**period_json(part), "requests": one.requests, "errors": one.errors, "p95": one.p95}
-        for part, one in zip(parts, traffic(reading.engine, parts), strict=True)
-    ]
-
-
-def _alerts(reading: Reading, period: Period) -> dict[str, Any]:
+def _episodes(reading: Reading) -> list[history.Episode]:
     """From the state database, which keeps them ninety days."""
-    found: list[history.Episode] = []
     path = reading.folder / OWN_FOLDER / "state.db"
-    if path.is_file():
-        state = State.open(path)
-        try:
-            found = history.episodes(history.journal(state, period.start_unix_nano, period.end_unix_nano))
-        finally:
-            state.close()
-    rules = Counter(one.rule for one in found)
-    waited = [(one.acknowledged_at - one.began_at) / 1e9 for one in found if one.acknowledged]
-    known = reading.thresholds.rules
-    return {
-        "episodes": len(found),
-        "by_severity": {severity: sum(one.severity == severity for one in found) for severity in SEVERITIES},
-        "notified": sum(one.notified for one in found),
-        "acknowledged": len(waited),
-        "median_seconds_to_acknowledge": statistics.median(waited) if waited else None,
-        "noisiest": [{"rule": rule, "episodes": count} for rule, count in rules.most_common(_TOP)],
-        "never_fired": sorted(name for name, rule in known.items() if rule.enabled and name not in rules),
-    }
-
-
-def _security(reading: Reading, period: Period) -> dict[str, Any]:
-    told = login_failures(reading.engine, period)
-    limited = rate_limits(reading.engine, period)
-    return {
-        "failed_logins": len(told),
-        "offenders": [as_json(one) for one in failed_logins(told)[:_TOP]],
-        "rate_limited": sum(one.hits for one in limited),
-        "rate_limited_addresses": len(limited),
-    }
+    if not path.is_file():
+        return []
+    state = State.open(path)
+    try:
+        return history.episodes(history.journal(state, reading.period.start_unix_nano, reading.period.end_unix_nano))
+    finally:
+        state.close()

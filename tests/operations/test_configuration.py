@@ -172,6 +172,45 @@ service: {extensions: [bearertokenauth]}
     assert "first" not in repr(source.configuration)
 
 
+def test_pages_may_be_open_to_others_with_a_login(tmp_path: Path) -> None:
+    """Tokens come from the environment and are never shown; files lie beside this one; without TLS it is warned."""
+    (tmp_path / "server.pem").touch()
+    (tmp_path / "server.key").touch()
+    text = """
+extensions:
+  dashboard:
+    endpoint: 0.0.0.0:9090
+    users: {anna: {token: "${env:TOKEN}", role: operate}, berta: {token: abcdefghijklmnop}}
+    tls: {cert_file: server.pem, key_file: server.key}
+  security_dashboard: {endpoint: "[::]:9091"}
+"""
+    source = load(_write(tmp_path, text), {"TOKEN": "0123456789abcdef"})
+    pages = source.configuration.extensions.dashboard
+    assert {name: user.role for name, user in pages.users.items()} == {"anna": "operate", "berta": "view"}
+    assert pages.users["anna"].token.get_secret_value() == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(source.configuration)
+    assert pages.tls is not None
+    assert pages.tls.key_file == tmp_path / "server.key"
+    assert source.warnings == ()
+    without = text.replace("tls:", "# tls:")
+    assert load(_write(tmp_path, without), {"TOKEN": "0123456789abcdef"}).warnings == tuple(
+        f"extensions.{name}.endpoint: {endpoint} can be reached from other machines without TLS, so whoever listens "
+        "on the way reads tokens and records. Give extensions.dashboard.tls, or bind to 127.0.0.1 behind a proxy that "
+        "has it"
+        for name, endpoint in (("dashboard", "0.0.0.0:9090"), ("security_dashboard", "[::]:9091"))
+    )
+
+
+def test_what_is_not_started_takes_no_port(tmp_path: Path) -> None:
+    """Nor do two ports that the system chooses clash, nor the same one of two addresses."""
+    text = """
+receivers: {otlp: {protocols: {http: {endpoint: 127.0.0.1:9090}, grpc: {endpoint: 127.0.0.2:8888}}}}
+extensions: {health_check: {endpoint: 127.0.0.1:0}, security_dashboard: {endpoint: 127.0.0.1:0}}
+service: {extensions: [health_check, security_dashboard]}
+"""
+    assert load(_write(tmp_path, text), {}).configuration.service.pages == ("security_dashboard",)
+
+
 def test_an_alias_bomb_is_refused_quickly(tmp_path: Path) -> None:
     """Nine levels of nine aliases would be a thousand million values."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]

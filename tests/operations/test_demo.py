@@ -32,7 +32,7 @@ def _demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None:
     """Even with the default ports taken, all signals arrive, and the printed numbers are in the files."""
     with ExitStack() as taken:
-        for port in (4317, 4318):
+        for port in (4317, 4318, 9090):
             holder = taken.enter_context(socket.socket())
             try:
                 holder.bind(("127.0.0.1", port))
@@ -43,11 +43,14 @@ def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None
         output, _ = running.communicate(timeout=90)
     assert running.returncode == 0, output
     assert "127.0.0.1:4318" not in output
+    assert "127.0.0.1:9090" not in output
     rows = re.findall(r"^  (traces|metrics|logs) +(\d+)   (\S+)$", output, re.MULTILINE)
     assert {stream for stream, _, _ in rows} == {"traces", "metrics", "logs"}
     for _, records, path in rows:
         assert (tmp_path / path).read_bytes().count(b"\n") >= int(records) > 0
-    assert "tail -f forecourt-demo/logs/traces/*.jsonl" in output
+    look = output.split("Look at it:\n")[1].splitlines()
+    assert [re.sub(r"\d+$", "PORT", line) for line in look[:2]] == ["  http://127.0.0.1:PORT"] * 2
+    assert look[2].startswith("  tail -f forecourt-demo/logs/traces/*.jsonl")
     assert "hunter2" not in "".join(path.read_text() for path in (tmp_path / "forecourt-demo/logs").rglob("*.jsonl"))
     assert output.endswith("Stopped. What was written stays in forecourt-demo\n")
 
@@ -69,7 +72,7 @@ def test_a_port_that_is_taken_in_the_last_moment_is_another_the_next_time(
             return {
                 "receivers": {"otlp": {"protocols": {"grpc": free, "http": free}}},
                 "extensions": {"health_check": free},
-                "service": {"telemetry": {"metrics": {"endpoint": metrics}}},
+                "service": {"extensions": ["health_check"], "telemetry": {"metrics": {"endpoint": metrics}}},
             }
 
         monkeypatch.setattr(demo_module, "_configuration", configuration)
@@ -103,7 +106,7 @@ def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path) -> None:
         if line.startswith("A request a second follows"):
             break
     children = psutil.Process(running.pid).children(recursive=True)
-    assert len(children) == 2
+    assert len(children) == 3  # collector, web process, backend
     running.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
     rest, _ = running.communicate(timeout=60)
     assert running.returncode == 0

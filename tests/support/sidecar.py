@@ -17,6 +17,7 @@ from typing import Any, Self
 import yaml
 
 READY = "ready: "
+WITH_PAGES = {"service": {"extensions": ["health_check", "dashboard", "security_dashboard"]}}
 START_SECONDS = 30.0
 
 
@@ -117,8 +118,10 @@ def free_ports() -> dict[str, Any]:
     anywhere = {"endpoint": "127.0.0.1:0"}
     return {
         "receivers": {"otlp": {"protocols": {"grpc": dict(anywhere), "http": dict(anywhere)}}},
-        "extensions": {"health_check": dict(anywhere)},
+        "extensions": {name: dict(anywhere) for name in ("health_check", "dashboard", "security_dashboard")},
         "service": {
+            # No web process: who tests the pages asks for it by WITH_PAGES.
+            "extensions": ["health_check"],
             "telemetry": {"metrics": dict(anywhere)},
             # Neither probes nor host metrics: a test counts what it sends.
             "pipelines": {"traces": {}, "metrics": {"receivers": ["otlp"]}, "logs": {}},

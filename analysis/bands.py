@@ -1,4 +1,4 @@
-"""The configured rules' bands, for numbers that a command has reckoned itself."""
+"""The configured rules' bands, for numbers that a question has reckoned itself."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from processors.judgement import GAP_NANO
+from analysis.period import NANO
+from processors.judgement import GAP_NANO, TICK_NANO
 from storage import State, StateError
 from storage.names import OWN_FOLDER
 
@@ -18,7 +18,7 @@ class Judged(NamedTuple):
     problem: str
 
 
-def published(folder: Path) -> Judged:
+def published(folder: Path, now_unix_nano: int) -> Judged:
     """The evaluations of the sidecar that owns this folder, none older than three ticks."""
     path = folder / OWN_FOLDER / "state.db"
     if not path.is_file():
@@ -35,7 +35,7 @@ def published(folder: Path) -> Judged:
         return Judged([], "the sidecar is not running. Start it with: forecourt collector")
     if found is None:
         return Judged([], "the sidecar has just started; its first values come within 10 s")
-    if time.time_ns() - found.time_unix_nano > GAP_NANO + 10_000_000_000:
-        age = (time.time_ns() - found.time_unix_nano) / 1e9
-        return Judged([], f"the sidecar is not running: its last values are {age:.0f} s old")
+    age_nano = now_unix_nano - found.time_unix_nano
+    if age_nano > GAP_NANO + TICK_NANO:
+        return Judged([], f"the sidecar is not running: its last values are {age_nano / NANO:.0f} s old")
     return Judged(found.evaluations, "")

@@ -1,0 +1,34 @@
+"""All that is remembered about who comes in, once for a site."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from dashboard.access.attempts import Attempts
+from dashboard.access.audit import Refusals
+from dashboard.access.sessions import COOKIE, Sessions, set_cookie
+from dashboard.access.users import Users
+from dashboard.site import Site
+
+
+class Door:
+    """Used on the event loop only."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.users = Users(site.settings.users)
+        self.sessions = Sessions(site)
+        self.attempts = Attempts()
+        self.refusals = Refusals(site)
+
+    def set_cookie(self, request: Request, value: str) -> str:
+        """A Set-Cookie header for this session; an empty value ends it."""
+        return set_cookie(value, secure=self.site.settings.tls is not None or request.scope["scheme"] == "https")
+
+
+def cookie_of(request: Request) -> str:
+    return request.cookies.get(COOKIE, "")
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -1,0 +1,160 @@
+"""The pages as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.staticfiles import StaticFiles
+
+from dashboard import access, actions, api
+from dashboard.live import changes
+from dashboard.page import Page
+from dashboard.pages import MENU, PAGES
+from dashboard.records import Records
+from dashboard.rendering import environment
+from dashboard.shown import Renderer, Shown, Wanted
+from dashboard.site import Site
+from dashboard.tail import tail_route
+from dashboard.view import RANGES, REFRESHES, ViewError
+
+_STATIC = Path(__file__).parent / "static"
+_STATIC_SECONDS = 3600
+_MOST_QUERY = 40
+_MOST_ID = 100
+_MOST_VALUE = 4000
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def application(site: Site, *, security_port: int | None = None) -> Starlette:
+    """Who comes to `security_port` begins at the page of security."""
+    templates = environment()
+    records = Records(site.folder, site.archive, site.own_folder, site.settings.memory_limit)
+    pages = Pages(Renderer(site, records, templates), security_port)
+    routes: list[BaseRoute] = [
+        Route("/", pages.front),
+        Route("/traces/by-id", pages.by_id),
+        *(Route(page.path, pages.endpoint(page), name=page.title) for page in PAGES),
+        Route("/live", pages.live),
+        tail_route(site, templates),
+        *actions.routes(site, records),
+        *access.routes(site, templates),
+        Mount("/api/v1", api.application(site, records)),
+        Mount("/static", _Static(directory=_STATIC)),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=access.middleware(site),
+        exception_handlers={HTTPException: pages.refused, ViewError: pages.misasked},
+    )
+
+
+class _Static(StaticFiles):
+    def file_response(self, *given, **named) -> Response:  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003  # as it stands above
+        response = super().file_response(*given, **named)
+        response.headers["cache-control"] = f"public, max-age={_STATIC_SECONDS}"
+        return response
+
+
+class Pages:
+    """Addresses and what they answer."""
+
+    def __init__(self, renderer: Renderer, security_port: int | None) -> None:
+        self._renderer = renderer
+        self._security_port = security_port
+        self._find = Router([Route(page.path, _nothing, name=str(number)) for number, page in enumerate(PAGES)])
+
+    async def front(self, request: Request) -> Response:
+        port = (request.scope.get("server") or (None, None))[1]
+        first = "/security" if self._security_port is not None and port == self._security_port else "/overview"
+        return RedirectResponse(first + (f"?{request.url.query}" if request.url.query else ""), 307)
+
+    async def by_id(self, request: Request) -> Response:
+        """From the field that takes a trace's id."""
+        wanted = request.query_params.get("trace", "").strip()[:_MOST_ID]
+        return RedirectResponse(f"/traces/{quote(wanted, safe='')}" if wanted else "/traces", 303)
+
+    def endpoint(self, page: Page) -> _Endpoint:
+        async def show(request: Request) -> Response:
+            wanted = _wanted(page, request, request.url.path, request.path_params)
+            if request.headers.get("hx-request"):
+                shown = await self._renderer.content(wanted)
+                return HTMLResponse(shown.html)  # htmx shows nothing of another status
+            return self._whole(request, wanted, await self._renderer.content_soon(wanted))
+
+        return show
+
+    def _whole(self, request: Request, wanted: Wanted, shown: Shown | None) -> Response:
+        view = self._renderer.view(wanted)
+        identity = request.state.identity
+        address = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+        html = self._renderer.layout(
+            "layout.html.j2",
+            page=wanted.page,
+            shown=shown.html if shown else None,
+            view=view,
+            link=view.link,
+            menu=MENU,
+            identity=identity,
+            address=address,
+            ranges=RANGES,
+            refreshes=REFRESHES,
+        )
+        return HTMLResponse(html, shown.status if shown else 200)
+
+    async def live(self, request: Request) -> Response:
+        """Of the page whose path is `path`; the rest of the query is the page's own."""
+        path = request.query_params.get("path", "")
+        page, names = self._page_of(path)
+        if page is None:
+            return PlainTextResponse(f"{path[:200]}: no page\n", 404)
+        wanted = _wanted(page, request, path, names, apart="path")
+        view = self._renderer.view(wanted)
+        if view.refresh_seconds is None:
+            return PlainTextResponse("this view does not move\n", 204)
+        stream = changes(lambda: self._renderer.content(wanted), view.refresh_seconds)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    def _page_of(self, path: str) -> tuple[Page | None, dict[str, str]]:
+        scope = {"type": "http", "path": path, "method": "GET", "root_path": ""}
+        for number, route in enumerate(self._find.routes):
+            match, child = route.matches(scope)
+            if match.value:
+                return PAGES[number], child.get("path_params", {})
+        return None, {}
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101  # the only kind that comes here
+        if error.status_code != 404 or request.url.path.startswith(("/api/", "/static/")):  # noqa: PLR2004  # not found
+            return PlainTextResponse(f"{error.detail}\n", error.status_code, headers=error.headers)
+        return self._problem(request, "No such page", "Nothing lies at this address. The menu has all there is.", 404)
+
+    async def misasked(self, request: Request, error: Exception) -> Response:
+        return self._problem(request, "The address can't be read", str(error), 400)
+
+    def _problem(self, request: Request, title: str, problem: str, status: int) -> Response:
+        if request.headers.get("hx-request") or request.url.path == "/live":
+            return PlainTextResponse(f"{problem}\n", status)
+        html = self._renderer.layout("refused.html.j2", title=title, problem=problem)
+        return HTMLResponse(html, status)
+
+
+def _wanted(page: Page, request: Request, path: str, names: dict[str, str], *, apart: str = "") -> Wanted:
+    given = [(name, value[:_MOST_VALUE]) for name, value in request.query_params.items() if name != apart]
+    return Wanted(
+        page,
+        path,
+        tuple(sorted(given[:_MOST_QUERY])),
+        tuple(sorted(names.items())),
+        bool(request.state.identity.may_operate),
+    )
+
+
+async def _nothing(_request: Request) -> Response:
+    return Response()

@@ -1,0 +1,179 @@
+"""Whether it is well, in one look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alerting import history
+from alerting.alert import Alert
+from alerting.history import Episode
+from analysis.deployments import Deployment, deployments
+from analysis.engine import Engine
+from analysis.health import LastLook, last_looks
+from analysis.period import DAY_NANO, MINUTE_NANO, Period
+from analysis.published import Judged, published
+from analysis.requests import RequestTimes, traffic
+from analysis.summaries import course
+from dashboard.bands import band_ranges, rules_of
+from dashboard.charts import Line, Mark, bars, lines
+from dashboard.page import Asked, Page
+from dashboard.records import Same
+from dashboard.tiles import Tile, live_tiles, recorded_tiles
+from processors.rules import Rule
+from storage.state import State
+from storage.value_rows import recorded_values
+
+_LOOK_NANO = 15 * MINUTE_NANO
+_EXTERNAL = frozenset({"backend", "database", "frontend"})
+_DEPLOYS = 5
+_MOST_ALERTS = 8
+_HOST = (("host.cpu", "CPU", 1), ("host.memory", "memory", 1), ("host.disk", "disk", 2))
+_MILLI = 1_000_000
+
+
+async def content(asked: Asked) -> dict[str, Any]:
+    records, view, site = asked.records, asked.view, asked.site
+    parts = view.parts()
+    judged = await asyncio.to_thread(published, site.folder, view.now_unix_nano)
+    live = view.moves and not judged.problem
+    end = view.period.end_unix_nano
+    times, looks, deploys, host, shown, tiles = await asyncio.gather(
+        records.ask(_traffic, parts),
+        records.ask(last_looks, Period(max(0, end - _LOOK_NANO), end)),
+        records.ask(deployments, Period(max(0, min(view.period.start_unix_nano, end - 30 * DAY_NANO)), end)),
+        records.ask(_host, parts),
+        _alerts(asked),
+        _tiles(asked, judged, live=live),
+    )
+    return {
+        "problem": judged.problem if view.moves else "",
+        "looks": looks,
+        "tiles": tiles,
+        "verdict": _verdict(looks, tiles, shown if view.moves else [], live=live),
+        "alerts": shown[:_MOST_ALERTS],
+        "more_alerts": max(0, len(shown) - _MOST_ALERTS),
+        "deploys": deploys[:_DEPLOYS],
+        "requests": sum(one.requests for one in times),
+        "rate": _rate_chart(asked, parts, times, deploys),
+        "latency": _latency_chart(asked, parts, times, deploys),
+        "host": _host_chart(asked, parts, host),
+    }
+
+
+PAGE = Page("/overview", "Overview", "overview.html.j2", content, refresh="10s")
+
+
+async def _alerts(asked: Asked) -> Sequence[Alert | Episode]:
+    """What fires, or, of a time that is over, what did."""
+    if asked.view.moves:
+        return await asked.records.known([], _open_alerts)
+    period = asked.view.period
+    return history.episodes(
+        await asked.records.known([], history.journal, period.start_unix_nano, period.end_unix_nano)
+    )
+
+
+def _traffic(engine: Engine, parts: tuple[Period, ...]) -> list[RequestTimes]:
+    return traffic(engine, list(parts))
+
+
+def _host(engine: Engine, parts: tuple[Period, ...]) -> list[tuple[str, tuple[float | None, ...]]]:
+    """The mean of each part, by resource; disks apart."""
+    found = []
+    for indicator, name, labels in _HOST:
+        for key, totals in sorted(course(engine, indicator, parts).items()):
+            of = " ".join(key[1:labels]) if labels > 1 else ""
+            values = tuple(one.histogram.sum / one.count if one.count else None for one in totals)
+            found.append((f"{name} {of}".strip(), values))
+    return found
+
+
+def _open_alerts(state: State) -> list[Alert]:
+    return [one for one in history.alerts(state, ended=False) if one.status == "firing"]
+
+
+async def _tiles(asked: Asked, judged: Judged, *, live: bool) -> list[Tile]:
+    rules = rules_of(asked.site)
+    if live:
+        recorded = await asked.records.known([], recorded_values)
+        return live_tiles(rules, judged.evaluations, recorded, asked.view.now_unix_nano)
+    end = asked.view.period.end_unix_nano
+    return await asked.records.shared(
+        ("tiles", end), lambda: asked.records.ask(_recorded, Same(rules), end), fresh_seconds=10.0
+    )
+
+
+def _recorded(engine: Engine, rules: Same[Mapping[str, Rule]], end_unix_nano: int) -> list[Tile]:
+    return recorded_tiles(engine, rules.value, end_unix_nano)
+
+
+def _verdict(looks: Sequence[LastLook], tiles: Sequence[Tile], alerts: Sequence[Any], *, live: bool) -> dict[str, str]:
+    """In a few words, and the band that colours them."""
+    down = [one.target for one in looks if one.band == "critical"]
+    worst = {*(look.band for look in looks), *(tile.band for tile in tiles)}
+    if down:
+        return {"band": "critical", "text": f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down"}
+    if any(one.severity in {"critical", "high"} for one in alerts) or "critical" in worst:
+        return {"band": "critical", "text": "Something needs you now"}
+    if alerts or "warning" in worst:
+        return {"band": "warning", "text": "Something is not as it should be"}
+    if not live:
+        return {"band": "no data", "text": "Nobody is judging: this is what the records tell"}
+    if not any(one.value is not None for one in tiles) and not looks:
+        return {"band": "no data", "text": "Nothing has been measured yet"}
+    return {"band": "normal", "text": "All is well"}
+
+
+def _times(parts: Sequence[Period]) -> list[int]:
+    return [part.start_unix_nano // _MILLI for part in parts]
+
+
+def _marks(deploys: Sequence[Deployment], period: Period) -> list[Mark]:
+    return [
+        Mark(one.time_unix_nano // _MILLI, f"{one.service} {one.version}")
+        for one in deploys
+        if period.holds(one.time_unix_nano)
+    ]
+
+
+def _rate_chart(
+    asked: Asked, parts: Sequence[Period], times: Sequence[RequestTimes], deploys: Sequence[Deployment]
+) -> dict[str, Any]:
+    answered = [(one.requests - one.errors) / part.seconds for one, part in zip(times, parts, strict=True)]
+    failed = [one.errors / part.seconds for one, part in zip(times, parts, strict=True)]
+    return bars(
+        _times(parts),
+        [Line("answered", answered), Line("failed", failed, tone="critical")],
+        unit="1/s",
+        marks=_marks(deploys, asked.view.period),
+        opens=asked.view.link("/requests", from_="{from}", to="{to}").replace("%7B", "{").replace("%7D", "}"),
+    )
+
+
+def _latency_chart(
+    asked: Asked, parts: Sequence[Period], times: Sequence[RequestTimes], deploys: Sequence[Deployment]
+) -> dict[str, Any]:
+    return lines(
+        _times(parts),
+        [
+            Line("p50", [one.p50 for one in times]),
+            Line("p95", [one.p95 for one in times]),
+            Line("p99", [one.p99 for one in times]),
+        ],
+        unit="s",
+        bands=band_ranges(asked.site, "http.server.p95"),
+        marks=_marks(deploys, asked.view.period),
+    )
+
+
+def _host_chart(
+    asked: Asked, parts: Sequence[Period], host: Sequence[tuple[str, tuple[float | None, ...]]]
+) -> dict[str, Any]:
+    return lines(
+        _times(parts),
+        [Line(name, values) for name, values in host],
+        unit="ratio",
+        bands=band_ranges(asked.site, "host.cpu"),
+    )

@@ -1,0 +1,148 @@
+"""Asking the records: few questions at a time, each answered once for all who ask it in the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from analysis.engine import Engine
+from storage.state import State, StateError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_ENGINES = 2
+_PATIENCE_SECONDS = 30.0
+_MOST_ANSWERS = 300
+FRESH_SECONDS = 4.0
+
+
+class Same(Generic[T]):
+    """A value of an argument that is known by being the same object, since it can't be hashed."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+class TooLongError(Exception):
+    """The answer would take longer than anybody waits."""
+
+
+class _Reader:
+    """An engine and its thread."""
+
+    def __init__(self, folder: Path, archive: Path | None, memory_limit: str) -> None:
+        self._make: Callable[[], Engine] = lambda: Engine(folder, archive, memory_limit=memory_limit)
+        self._engine: Engine | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
+
+    async def ask(self, question: Callable[[Engine], T]) -> T:
+        asked = asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+        try:
+            return await asyncio.wait_for(asyncio.shield(asked), _PATIENCE_SECONDS)
+        except TimeoutError:
+            if self._engine is not None:
+                self._engine.interrupt()
+            await asyncio.wait([asked])
+            asked.exception()
+            raise TooLongError(
+                f"it takes longer than {_PATIENCE_SECONDS:.0f} s. Choose a shorter time, or narrow the search down"
+            ) from None
+
+    def _answer(self, question: Callable[[Engine], T]) -> T:
+        if self._engine is None:
+            self._engine = self._make()
+        return question(self._engine)
+
+
+class Records:
+    """The segments and the state database of a folder."""
+
+    def __init__(self, folder: Path, archive: Path | None, own_folder: Path, memory_limit: int) -> None:
+        each = f"{memory_limit // _ENGINES}B"
+        self._readers = [_Reader(folder, archive, each) for _ in range(_ENGINES)]
+        self._idle: asyncio.Queue[_Reader] | None = None
+        self._answers: OrderedDict[Any, tuple[float, asyncio.Future[Any]]] = OrderedDict()
+        self._state_path = own_folder / "state.db"
+
+    async def ask(self, question: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the question finds, at most a few seconds old; raise its errors, or TooLongError.
+
+        Arguments are hashable: they tell one question from another.
+        """
+        key = (question, args, tuple(sorted(kwargs.items())))
+        return await self.shared(
+            key, lambda: self._ask(lambda engine: question(engine, *args, **kwargs)), FRESH_SECONDS
+        )
+
+    async def shared(self, key: Any, make: Callable[[], Awaitable[T]], fresh_seconds: float) -> T:
+        """What `make` gives, made once for all who want `key` while it is fresh; an error is told and not kept."""
+        found = self._answers.get(key)
+        if found is not None and (not found[1].done() or monotonic() - found[0] < fresh_seconds):
+            return await asyncio.shield(found[1])
+        made: asyncio.Future[T] = asyncio.ensure_future(make())
+        self._answers[key] = (monotonic(), made)
+        self._answers.move_to_end(key)
+        made.add_done_callback(lambda done: self._settle(key, done))
+        while len(self._answers) > _MOST_ANSWERS:
+            self._answers.popitem(last=False)
+        return await asyncio.shield(made)
+
+    def _settle(self, key: Any, done: asyncio.Future[Any]) -> None:
+        """Its freshness counts from now; what failed is asked again."""
+        known = self._answers.get(key)
+        if known is None or known[1] is not done:
+            if not done.cancelled():
+                done.exception()
+            return
+        if done.cancelled() or done.exception() is not None:
+            del self._answers[key]
+        else:
+            self._answers[key] = (monotonic(), done)
+
+    async def _ask(self, question: Callable[[Engine], T]) -> T:
+        if self._idle is None:
+            self._idle = asyncio.Queue()
+            for one in self._readers:
+                self._idle.put_nowait(one)
+        reader = await self._idle.get()
+        try:
+            return await reader.ask(question)
+        finally:
+            self._idle.put_nowait(reader)
+
+    async def state(self, question: Callable[Concatenate[State, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the state database tells; raise StateError, also where there is none."""
+        return await asyncio.to_thread(self._of_state, lambda state: question(state, *args, **kwargs))
+
+    async def known(
+        self, default: T, question: Callable[Concatenate[State, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `state`, and the default where there is none, as over an archive."""
+        try:
+            return await self.state(question, *args, **kwargs)
+        except StateError:
+            return default
+
+    def _of_state(self, question: Callable[[State], T]) -> T:
+        if not self._state_path.is_file():
+            raise StateError(
+                f"no sidecar has run on {self._state_path.parent.parent}. Start one with: forecourt collector"
+            )
+        state = State.open(self._state_path)
+        try:
+            return question(state)
+        finally:
+            state.close()

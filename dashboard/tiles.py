@@ -1,0 +1,150 @@
+"""The runbook's indicators as tiles: value, band and course."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis import tuning
+from analysis.bands import band_of
+from analysis.engine import Engine
+from analysis.period import HOUR_NANO, MINUTE_NANO, Period
+from processors.rules import Rule
+from storage.value_rows import RecordedValues
+
+SHOWN = (
+    "http.server.p95",
+    "http.server.p99",
+    "http.server.mean",
+    "http.server.error_rate",
+    "http.server.4xx_rate",
+    "http.server.5xx_rate",
+    "form_automation.success_rate",
+    "work_order.sync.success_rate",
+    "auth.success_rate",
+    "host.cpu",
+    "host.memory",
+    "host.disk",
+    "db.pool.utilization",
+    "db.query.p95",
+)
+"""Runbook, "Thresholds", in its order."""
+TITLES = {
+    "http.server.p95": "Response time p95",
+    "http.server.p99": "Response time p99",
+    "http.server.mean": "Response time, mean",
+    "http.server.error_rate": "Failed requests",
+    "http.server.4xx_rate": "Refused (4xx)",
+    "http.server.5xx_rate": "Failed (5xx)",
+    "form_automation.success_rate": "Form automation",
+    "work_order.sync.success_rate": "Work order sync",
+    "auth.success_rate": "Logins that succeed",
+    "host.cpu": "CPU",
+    "host.memory": "Memory",
+    "host.disk": "Disk",
+    "db.pool.utilization": "Connection pool",
+    "db.query.p95": "Query time p95",
+}
+_WORST = {"critical": 3, "warning": 2, "normal": 1, "no data": 0}
+_KEYS = 200
+Key = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """`key` is that of the worst; `others` are the further keys, none of them worse."""
+
+    rule: str
+    title: str
+    key: Mapping[str, str]
+    value: float | None
+    unit: str
+    band: str
+    bound: str
+    """The first band that it is not in, or the one that it is in."""
+    course: tuple[float | None, ...]
+    detail: str
+    others: int = 0
+
+
+def live_tiles(
+    rules: Mapping[str, Rule], evaluations: Iterable[Mapping[str, Any]], recorded: Iterable[RecordedValues], now: int
+) -> list[Tile]:
+    """As the sidecar has judged last; the course is that of the last hour."""
+    courses = {(one.rule, one.key): one for one in recorded}
+    by_rule: dict[str, list[Mapping[str, Any]]] = {}
+    for one in evaluations:
+        by_rule.setdefault(one["rule"], []).append(one)
+    tiles = []
+    for rule in _shown(rules):
+        found = by_rule.get(rule.name, [])
+        worst = max(found, key=lambda one: (_WORST.get(one["band"], 0), one["value"] is not None), default=None)
+        if worst is None:
+            tiles.append(_empty(rule))
+            continue
+        known = courses.get((rule.name, tuple(worst["key"].items())))
+        course = _minutes(known, now) if known else ()
+        tiles.append(_tile(rule, worst["key"], worst["value"], course, worst["detail"], others=len(found) - 1))
+    return tiles
+
+
+def recorded_tiles(engine: Engine, rules: Mapping[str, Rule], end_unix_nano: int) -> list[Tile]:
+    """As rollups tell of the hour before; what no rollup tells has no value."""
+    period = Period(end_unix_nano - HOUR_NANO, end_unix_nano)
+    known: dict[str, tuning.Minutes] = {}
+    return [_recorded(engine, rule, period, known) for rule in _shown(rules)]
+
+
+def _recorded(engine: Engine, rule: Rule, period: Period, known: dict[str, tuning.Minutes]) -> Tile:
+    if not tuning.can_be_tuned(rule):
+        return _empty(rule)
+    found = tuning.courses(engine, rule, period, known)[:_KEYS]
+    lasts = [
+        (one, next((value.value for value in reversed(one.values) if value.value is not None), None)) for one in found
+    ]
+    if not lasts:
+        return _empty(rule)
+    course, value = max(lasts, key=lambda one: (_WORST[_band(rule, one[1])], one[1] is not None, one[1] or 0.0))
+    labels = dict(zip(rule.settings.by, course.key, strict=False))
+    return _tile(rule, labels, value, tuple(one.value for one in course.values), "", others=len(lasts) - 1)
+
+
+def _shown(rules: Mapping[str, Rule]) -> list[Rule]:
+    """Those that are there and switched on, in the runbook's order."""
+    return [rules[name] for name in SHOWN if name in rules]
+
+
+def _band(rule: Rule, value: float | None) -> str:
+    return "no data" if value is None else band_of(rule.bands, value)
+
+
+def _tile(
+    rule: Rule,
+    key: Mapping[str, str],
+    value: float | None,
+    course: tuple[float | None, ...],
+    detail: str,
+    *,
+    others: int = 0,
+) -> Tile:
+    index = next(
+        (
+            index
+            for index, band in reversed(list(enumerate(rule.bands)))
+            if value is not None and band.when.holds(value)
+        ),
+        0,
+    )
+    bound = f"{rule.bands[index].level} {rule.bands[index].when}" if rule.bands else ""
+    return Tile(rule.name, TITLES[rule.name], key, value, rule.unit, _band(rule, value), bound, course, detail, others)
+
+
+def _empty(rule: Rule) -> Tile:
+    return _tile(rule, {}, None, (), "nothing measured")
+
+
+def _minutes(known: RecordedValues, now: int) -> tuple[float | None, ...]:
+    by_minute = dict(known.minutes)
+    last = now - now % MINUTE_NANO
+    return tuple(by_minute.get(last - number * MINUTE_NANO) for number in reversed(range(60)))

@@ -1,0 +1,35 @@
+"""`forecourt dashboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="One page server on another port than configured; 0 takes any that is free.",
+)
+@click.option("--security", is_flag=True, help="Only the one that begins with the page of security.")
+@click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@click.option("--watched", is_flag=True, hidden=True)
+def dashboard(port: int | None, security: bool, logs: Path | None, config: Path | None, watched: bool) -> None:  # noqa: FBT001  # click's
+    """Serve the pages until Ctrl-C, with and without a sidecar: after a crash, or over an archive.
+
+    A running sidecar serves them by itself. Records are only read; their folder may be read-only.
+
+    Example: forecourt dashboard --logs backup/logs --port 0
+    """
+    if watched:
+        from operations.dashboard_watched import serve_watched  # noqa: PLC0415  # half a second
+
+        serve_watched(config)
+    else:
+        from operations.dashboard_run import serve_standalone  # noqa: PLC0415  # half a second
+
+        serve_standalone(config, logs, port, security=security)
