@@ -21,6 +21,7 @@ _SHORT_NANO = 300 * _NANO
 """An alert that ends sooner hardly needed anybody."""
 _GAP_NANO = 600 * _NANO
 """Between two storms."""
+_WEEK_NANO = 7 * 86_400 * _NANO
 _MANY = 3
 _MOST = 0.8
 
@@ -128,6 +129,12 @@ def episodes(entries: Iterable[Entry]) -> list[Episode]:
             if entry.outcome == "resolved":
                 del open_[entry.alert]
     return found
+
+
+def fired(state: State, start_unix_nano: int, end_unix_nano: int, now_unix_nano: int) -> list[Episode]:
+    """Episodes that lasted at any moment of the time, oldest first; what began up to a week before it is known too."""
+    found = episodes(journal(state, max(0, start_unix_nano - _WEEK_NANO), now_unix_nano + 1))
+    return [one for one in found if one.began_at < end_unix_nano and (one.ended_at or now_unix_nano) > start_unix_nano]
 
 
 def _episode(entry: Entry) -> Episode:

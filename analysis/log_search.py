@@ -124,7 +124,7 @@ def matches(record: Mapping[str, Any], wanted: LogFilter) -> bool:
     return (
         wanted.service in {"", _text(record.get("service"))}
         and (wanted.at_least <= 0 or wanted.at_least <= (_whole(record.get("severity_number")) or _UNSAID))
-        and _lower(wanted.text) in _lower(_text(record.get("body")))
+        and (not wanted.text or _lower(wanted.text) in _lower(_text(record.get("body"))))
         and wanted.trace_id.lower() in {"", _text(record.get("trace_id"))}
         and wanted.logger in {"", _text(_object(record.get("scope")).get("name"))}
         and wanted.event_name in {"", _text(record.get("event_name"))}

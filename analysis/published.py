@@ -24,7 +24,7 @@ def published(folder: Path, now_unix_nano: int) -> Judged:
     if not path.is_file():
         return Judged([], f"no sidecar has run on {folder}. Start one with: forecourt collector")
     try:
-        state = State.open(path)
+        state = State.reading(path)
     except StateError as error:
         return Judged([], str(error))
     try:

@@ -128,12 +128,8 @@ def traffic(engine: Engine, parts: Sequence[Period]) -> list[RequestTimes]:
 
 def summed(engine: Engine, parts: Sequence[Period], takes: Callable[[Key], bool]) -> list[Total]:
     """Of the routes whose key is taken, one for each of the adjoining parts; from rollups."""
-    found = [Total() for _ in parts]
-    for key, key_totals in course(engine, INDICATOR, parts, _raw).items():
-        if takes(key):
-            for whole, total in zip(found, key_totals, strict=True):
-                whole.merge(total)
-    return found
+    found = course(engine, INDICATOR, parts, _raw, group=lambda key: () if takes(key) else None)
+    return found.get((), [Total() for _ in parts])
 
 
 def slow_requests(engine: Engine, period: Period, longer_than_seconds: float, limit: int) -> list[SlowRequest]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ class SegmentFiles:
         self._folders = (folder, *((archive,) if archive is not None else ()))
         self._manifest = folder / OWN_FOLDER / "manifest.json"
         self._read: tuple[tuple[int, int], dict[str, Any]] = ((0, 0), {})
+        self._listed: dict[str, tuple[list[list[str]], list[tuple[SegmentName, Path]]]] = {}
 
     def find(self, stream: str, period: Period | None) -> Found:
         """Raise StoreFormatError for a folder that a newer Forecourt has written."""
@@ -54,15 +57,22 @@ class SegmentFiles:
                 corrupt += entry["corrupt"]
         return Found(found.paths, found.unlisted, corrupt)
 
-    def _segments(self, stream: str) -> Iterator[tuple[SegmentName, Path]]:
+    def _segments(self, stream: str) -> Sequence[tuple[SegmentName, Path]]:
         """Each once, oldest first: plain before compressed, the folder before the archive."""
+        names = [_names(folder / stream) for folder in self._folders]
+        listed = self._listed.get(stream)
+        if listed is None or listed[0] != names:  # to read a thousand names and sort them takes longer than a query
+            listed = self._listed[stream] = (names, self._sorted(stream))
+        return listed[1]
+
+    def _sorted(self, stream: str) -> list[tuple[SegmentName, Path]]:
         known: dict[str, tuple[SegmentName, Path]] = {}
         for folder in self._folders:
             for name, path in segments(folder / stream):
                 plain = plain_name(name)
                 if plain not in known or (known[plain][0].compressed and not name.compressed):
                     known[plain] = (name, path)
-        return iter(sorted(known.values()))
+        return sorted(known.values())
 
     def _entries(self) -> Mapping[str, Any]:
         """Of the manifest, read again when it has changed; a missing or spoilt one knows nothing."""
@@ -74,6 +84,13 @@ class SegmentFiles:
         if self._read[0] != version:
             self._read = (version, _read_entries(self._manifest))
         return self._read[1]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # names alone: a path for each costs more than the rest
+    except OSError:
+        return []
 
 
 def _read_entries(path: Path) -> dict[str, Any]:
@@ -102,8 +119,9 @@ def _is_whole(entry: Any) -> bool:
 
 def _may_hold(name: SegmentName, entry: Any, period: Period, *, inner: bool) -> bool:
     """By all its event times, or, if `inner`, by 98 % of them when it was written more than a day off the period."""
-    since = hour_of(max(0, period.start_unix_nano - HOUR_NANO)) <= name.hour
-    near = since and name.hour <= hour_of(max(0, period.end_unix_nano + _LATE_NANO))
+    first_hour, last_hour = _hours(period)
+    since = first_hour <= name.hour
+    near = since and name.hour <= last_hour
     if entry is None:  # it is being written, or few are: what is late or imported is in it too
         return since
     times = entry["times"]
@@ -111,3 +129,9 @@ def _may_hold(name: SegmentName, entry: Any, period: Period, *, inner: bool) -> 
         return False
     first, last = (times["low"], times["high"]) if inner and not near else (times["minimum"], times["maximum"])
     return bool(first < period.end_unix_nano and last >= period.start_unix_nano)
+
+
+@lru_cache(16)
+def _hours(period: Period) -> tuple[str, str]:
+    """Of the names of segments that were written when it was, or a little later."""
+    return hour_of(max(0, period.start_unix_nano - HOUR_NANO)), hour_of(max(0, period.end_unix_nano + _LATE_NANO))

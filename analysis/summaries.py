@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -27,17 +28,19 @@ class Sample(NamedTuple):
 
 
 Raw = Callable[[Engine, Period], Iterable[Sample]]
+Group = Callable[[Key], Key | None]
+"""The key under which another one is summed; None leaves it out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One line of a rollup, or one raw value."""
+class Cell(NamedTuple):
+    """One line of a rollup, or one raw value; `histogram` is JSON, as it stands in the lines."""
 
+    indicator: str
     start_unix_nano: int
     key: Key
-    count: int
+    samples: int
     errors: int
-    histogram: Histogram
+    histogram: str | bytes
 
 
 @dataclass(slots=True)
@@ -49,14 +52,26 @@ class Total:
     histogram: Histogram = field(default_factory=Histogram)
 
     def add(self, cell: Cell) -> None:
-        self.count += cell.count
+        self.count += cell.samples
         self.errors += cell.errors
-        self.histogram.merge(cell.histogram)
+        _add(self.histogram, orjson.loads(cell.histogram))
 
     def merge(self, other: Total) -> None:
         self.count += other.count
         self.errors += other.errors
         self.histogram.merge(other.histogram)
+
+
+def _add(histogram: Histogram, content: Mapping[str, Any]) -> None:
+    """As merging `Histogram.from_json(content)`, in half the time: a day of minutes has tens of thousands."""
+    histogram.count += content["count"]
+    histogram.sum += content["sum"]
+    histogram.min = min(histogram.min, content.get("min", math.inf))
+    histogram.max = max(histogram.max, content.get("max", -math.inf))
+    histogram.zeros += content.get("zeros", 0)
+    for mine, theirs in ((histogram.buckets, content["buckets"]), (histogram.negative, content.get("negative", ()))):
+        for bucket, count in theirs:
+            mine[bucket] = mine.get(bucket, 0) + count
 
 
 _RESOLUTIONS = (("rollups_1d", DAY_NANO), ("rollups_1h", HOUR_NANO), ("rollups", MINUTE_NANO))
@@ -65,20 +80,38 @@ _RESOLUTIONS = (("rollups_1d", DAY_NANO), ("rollups_1h", HOUR_NANO), ("rollups",
 def totals(engine: Engine, indicator: str, period: Period, raw: Raw | None = None) -> dict[Key, Total]:
     """By key; `raw` tells what rollups do not hold yet. Begins and ends at whole minutes where rollups are read."""
     found: dict[Key, Total] = {}
-    for cell in _cells(engine, indicator, period, _RESOLUTIONS, raw):
-        found.setdefault(cell.key, Total()).add(cell)
+    for cell in _Rollups(engine, (indicator,), raw).cells(period, _RESOLUTIONS):
+        if cell.key not in found:
+            found[cell.key] = Total()
+        found[cell.key].add(cell)
     return found
 
 
-def course(engine: Engine, indicator: str, parts: Sequence[Period], raw: Raw | None = None) -> dict[Key, list[Total]]:
-    """By key one sum for each of the adjoining `parts`."""
+def course(
+    engine: Engine, indicator: str, parts: Sequence[Period], raw: Raw | None = None, *, group: Group | None = None
+) -> dict[Key, list[Total]]:
+    """By key, or the one that `group` gives for it, one sum for each of the adjoining `parts`."""
+    return _courses(_Rollups(engine, (indicator,), raw), parts, group)[indicator]
+
+
+def courses(engine: Engine, indicators: Sequence[str], parts: Sequence[Period]) -> dict[str, dict[Key, list[Total]]]:
+    """By indicator what `course` tells; rollups are read once for all of them."""
+    return _courses(_Rollups(engine, indicators, None), parts, None)
+
+
+def _courses(rollups: _Rollups, parts: Sequence[Period], group: Group | None) -> dict[str, dict[Key, list[Total]]]:
     whole = Period(parts[0].start_unix_nano, parts[-1].end_unix_nano)
     fitting = [one for one in _RESOLUTIONS if all(part.start_unix_nano % one[1] == 0 for part in parts[1:])]
     starts = [part.start_unix_nano for part in parts]
-    found: dict[Key, list[Total]] = {}
-    for cell in _cells(engine, indicator, whole, fitting or _RESOLUTIONS[-1:], raw):
-        index = max(0, bisect_right(starts, cell.start_unix_nano) - 1)
-        found.setdefault(cell.key, [Total() for _ in parts])[index].add(cell)
+    found: dict[str, dict[Key, list[Total]]] = {indicator: {} for indicator in rollups.indicators}
+    for cell in rollups.cells(whole, fitting or _RESOLUTIONS[-1:]):
+        key = cell.key if group is None else group(cell.key)
+        if key is None:
+            continue
+        by_key = found[cell.indicator]
+        if key not in by_key:
+            by_key[key] = [Total() for _ in parts]
+        by_key[key][max(0, bisect_right(starts, cell.start_unix_nano) - 1)].add(cell)
     return found
 
 
@@ -90,38 +123,76 @@ def key_of(text: str) -> Key:
 def minutes(engine: Engine, indicator: str, period: Period, labels: int) -> dict[Key, list[tuple[int, Total]]]:
     """By the first so many labels: each minute that has anything, with its sum, in order."""
     found: dict[Key, dict[int, Total]] = {}
-    for cell in _lines(engine, "rollups", indicator, period):
+    for cell in _Rollups(engine, (indicator,), None).lines("rollups", period, only=True)[0]:
         found.setdefault(cell.key[:labels], {}).setdefault(cell.start_unix_nano, Total()).add(cell)
     return {key: sorted(totals.items(), key=lambda one: one[0]) for key, totals in found.items()}
 
 
-def _cells(
-    engine: Engine, indicator: str, period: Period, resolutions: Sequence[tuple[str, int]], raw: Raw | None
-) -> Iterator[Cell]:
-    """From the coarsest rollups that have been written for a part of the period, and from finer ones around it."""
-    (stream, length), finer = resolutions[0], resolutions[1:]
-    inner = _inner(period, length, whole=bool(finer))
-    start = period.start_unix_nano
-    for written in _written(engine, stream, length, inner, gaps=bool(finer)):
+@dataclass(frozen=True, slots=True)
+class _Rollups:
+    """Of some indicators; `raw` is for one alone."""
+
+    engine: Engine
+    indicators: Sequence[str]
+    raw: Raw | None
+
+    def cells(self, period: Period, resolutions: Sequence[tuple[str, int]]) -> Iterator[Cell]:
+        """From the coarsest rollups that have been written for a part of the period, and from finer ones around it."""
+        (stream, length), finer = resolutions[0], resolutions[1:]
+        inner = _inner(period, length, whole=bool(finer))
+        lines, starts = self.lines(stream, inner)
+        yield from lines
+        start = period.start_unix_nano
+        for written in _adjoining(starts, length) if finer else _between(starts, length):
+            if finer:
+                yield from self._beside(Period(start, written.start_unix_nano), finer)
+            start = written.end_unix_nano
+        yield from self._beside(Period(start, period.end_unix_nano), finer)
+
+    def _beside(self, period: Period, finer: Sequence[tuple[str, int]]) -> Iterator[Cell]:
+        if period.nanos <= 0:
+            return
         if finer:
-            yield from _beside(engine, indicator, Period(start, written.start_unix_nano), finer, raw)
-        yield from _lines(engine, stream, indicator, written)
-        start = written.end_unix_nano
-    yield from _beside(engine, indicator, Period(start, period.end_unix_nano), finer, raw)
+            yield from self.cells(period, finer)
+        elif self.raw is not None:
+            for sample in self.raw(self.engine, period):
+                histogram = Histogram()
+                histogram.add(sample.value)
+                content = orjson.dumps(histogram.to_json())
+                yield Cell(self.indicators[0], sample.time_unix_nano, sample.key, 1, int(sample.failed), content)
+
+    def lines(self, stream: str, period: Period, *, only: bool = False) -> tuple[Iterator[Cell], set[int]]:
+        """Those of the indicators; and, but for `only`, the starts of all steps that have a line of any indicator.
+
+        Both from one reading: a step that is written in between must not count as one without requests.
+        """
+        if period.nanos <= 0:
+            return iter(()), set()
+        ours = f"indicator IN ({', '.join('?' * len(self.indicators))})"
+        rows = self.engine.sql(
+            f"""
+            SELECT time_unix_nano, CASE WHEN {ours} THEN indicator END, key, count, errors,
+                   CASE WHEN {ours} THEN histogram END
+            FROM {stream} WHERE {ours if only else "true"}
+            """,  # noqa: S608  # our own names
+            [*self.indicators] * (3 if only else 2),
+            period,
+        )
+        known = _Keys()
+        cells = (
+            Cell(indicator, start, known[key], count, errors or 0, histogram)
+            for start, indicator, key, count, errors, histogram in rows
+            if indicator is not None
+        )
+        return cells, {row[0] for row in rows}
 
 
-def _beside(
-    engine: Engine, indicator: str, period: Period, finer: Sequence[tuple[str, int]], raw: Raw | None
-) -> Iterator[Cell]:
-    if period.nanos <= 0:
-        return
-    if finer:
-        yield from _cells(engine, indicator, period, finer, raw)
-    elif raw is not None:
-        for sample in raw(engine, period):
-            histogram = Histogram()
-            histogram.add(sample.value)
-            yield Cell(sample.time_unix_nano, sample.key, 1, int(sample.failed), histogram)
+class _Keys(dict[str, Key]):
+    """Few are known, and stand in many lines."""
+
+    def __missing__(self, text: str) -> Key:
+        key = self[text] = key_of(text)
+        return key
 
 
 def _inner(period: Period, length: int, *, whole: bool) -> Period:
@@ -131,38 +202,17 @@ def _inner(period: Period, length: int, *, whole: bool) -> Period:
     return Period(first, period.end_unix_nano // length * length)
 
 
-def _written(engine: Engine, stream: str, length: int, inner: Period, *, gaps: bool) -> list[Period]:
-    """The steps that have any line, adjoining ones as one.
+def _between(starts: set[int], length: int) -> list[Period]:
+    """Of the finest resolution all between the first and the last are complete: an empty minute has no line."""
+    return [Period(min(starts), max(starts) + length)] if starts else []
 
-    Of the finest resolution (no `gaps`) all between the first and the last are complete: an empty minute has no line.
-    A coarser step without any may have been lost, or never made; finer ones tell.
-    """
-    if inner.nanos <= 0:
-        return []
-    if not gaps:
-        ((first, last),) = engine.sql(f"SELECT min(time_unix_nano), max(time_unix_nano) FROM {stream}", (), inner)  # noqa: S608  # our own names
-        return [] if first is None else [Period(first, last + length)]
-    rows = engine.sql(f"SELECT DISTINCT time_unix_nano FROM {stream} ORDER BY time_unix_nano", (), inner)  # noqa: S608  # as above
+
+def _adjoining(starts: set[int], length: int) -> list[Period]:
+    """Adjoining steps as one: a coarse one without any line may have been lost, or never made; finer ones tell."""
     found: list[Period] = []
-    for (start,) in rows:
+    for start in sorted(starts):
         if found and found[-1].end_unix_nano == start:
             found[-1] = Period(found[-1].start_unix_nano, start + length)
         else:
             found.append(Period(start, start + length))
     return found
-
-
-def _lines(engine: Engine, stream: str, indicator: str, period: Period) -> Iterator[Cell]:
-    found = engine.sql(
-        f"SELECT time_unix_nano, key, count, errors, histogram FROM {stream} WHERE indicator = ?",  # noqa: S608  # our own names
-        (indicator,),
-        period,
-    )
-    for start, key, count, errors, histogram in found:
-        yield Cell(
-            start,
-            key_of(key),
-            count,
-            errors or 0,
-            Histogram.from_json(orjson.loads(histogram)),
-        )

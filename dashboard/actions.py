@@ -74,7 +74,10 @@ def _escaped(character: str) -> str:
 
 def _back(request: Request) -> str:
     """The page that the form stands on; nobody else's."""
-    came = urlsplit(request.headers.get("referer", ""))
+    try:
+        came = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/alerts"
     own = came.netloc == request.headers.get("host", "")
     return local_path(came.path + (f"?{came.query}" if came.query else "")) if own else "/alerts"
 

@@ -11,9 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, Router
-from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from dashboard import access, actions, api
+from dashboard.compression import CompressedFiles
 from dashboard.live import changes
 from dashboard.page import Page
 from dashboard.pages import MENU, PAGES
@@ -22,12 +23,12 @@ from dashboard.rendering import environment
 from dashboard.shown import Renderer, Shown, Wanted
 from dashboard.site import Site
 from dashboard.tail import tail_route
-from dashboard.view import RANGES, REFRESHES, ViewError
+from dashboard.view import RANGES, REFRESHES, View, ViewError, instant
 
 _STATIC = Path(__file__).parent / "static"
-_STATIC_SECONDS = 3600
 _MOST_QUERY = 40
 _MOST_ID = 100
+_OF_TIME = frozenset({"last", "from", "from_", "to", "path", "before", "batch", "index"})
 _MOST_VALUE = 4000
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -55,10 +56,12 @@ def application(site: Site, *, security_port: int | None = None) -> Starlette:
     )
 
 
-class _Static(StaticFiles):
-    def file_response(self, *given, **named) -> Response:  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003  # as it stands above
-        response = super().file_response(*given, **named)
-        response.headers["cache-control"] = f"public, max-age={_STATIC_SECONDS}"
+class _Static(CompressedFiles):
+    """Asked for again each time, which costs nothing on loopback: after an upgrade no old script meets a new page."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
         return response
 
 
@@ -103,6 +106,7 @@ class Pages:
             menu=MENU,
             identity=identity,
             address=address,
+            earlier=_earlier(request, view),
             ranges=RANGES,
             refreshes=REFRESHES,
         )
@@ -117,8 +121,9 @@ class Pages:
         wanted = _wanted(page, request, path, names, apart="path")
         view = self._renderer.view(wanted)
         if view.refresh_seconds is None:
-            return PlainTextResponse("this view does not move\n", 204)
-        stream = changes(lambda: self._renderer.content(wanted), view.refresh_seconds)
+            return Response(status_code=204)  # which tells an EventSource to stay away
+        door = request.state.door
+        stream = changes(lambda: self._renderer.content(wanted), view.refresh_seconds, lambda: door.admits(request))
         return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def _page_of(self, path: str) -> tuple[Page | None, dict[str, str]]:
@@ -154,6 +159,14 @@ def _wanted(page: Page, request: Request, path: str, names: dict[str, str], *, a
         tuple(sorted(names.items())),
         bool(request.state.identity.may_operate),
     )
+
+
+def _earlier(request: Request, view: View) -> str:
+    """The same page and filters, half the time before."""
+    period = view.period.shifted(-view.period.nanos // 2)
+    kept = {name: value for name, value in request.query_params.items() if name not in _OF_TIME}
+    start, end = map(instant, (period.start_unix_nano, period.end_unix_nano))
+    return view.link(request.url.path, **kept, from_=start, to=end)
 
 
 async def _nothing(_request: Request) -> Response:

@@ -18,12 +18,14 @@ def event(name: str, text: str) -> bytes:
     return f"event: {name}\n{lines}\n".encode()
 
 
-async def changes(render: Callable[[], Awaitable[Shown]], every_seconds: float) -> AsyncIterator[bytes]:
-    """The content when it is another than the last one; that which the page has already is the first one."""
+async def changes(
+    render: Callable[[], Awaitable[Shown]], every_seconds: float, admits: Callable[[], bool] = lambda: True
+) -> AsyncIterator[bytes]:
+    """The content when it is another than the last one, the one that the page has already first, while it `admits`."""
     last = b""
     quiet = 0.0
     yield b"retry: 3000\n\n"
-    while True:
+    while admits():
         shown = await render()
         digest = blake2b(shown.html.encode(), digest_size=16).digest()
         if digest != last:

@@ -16,7 +16,7 @@ from dashboard.access import Identity, audit
 from dashboard.page import NotThereError
 from dashboard.records import Records
 from dashboard.site import Site
-from processors.matchers import parse_matcher
+from processors.matchers import parse_matcher, refuse_dear
 from storage.state import State, StateError
 
 T = TypeVar("T")
@@ -139,7 +139,7 @@ class Operating:
         self, who: Operator, action: str, detail: Mapping[str, Any], change: Callable[[State], T]
     ) -> T:
         try:
-            done = await self._records.state(change)
+            done = await self._records.change(change)
         except StateError as error:
             await self._write_down(who, action, detail, str(error))
             raise RefusedError(str(error)) from error
@@ -157,7 +157,7 @@ def _kind(kind: str) -> SilenceKind:
 
 
 def _matchers(kind: str, matchers: Sequence[str]) -> tuple[str, ...]:
-    wanted = tuple(text.strip()[:_MOST_TEXT] for text in matchers if text.strip())
+    wanted = tuple(text.strip() for text in matchers if text.strip())
     if (kind == "silence") != bool(wanted):
         raise RefusedError(
             "say what to keep quiet: at least one matcher, for example alertname = host.disk"
@@ -167,8 +167,11 @@ def _matchers(kind: str, matchers: Sequence[str]) -> tuple[str, ...]:
     if len(wanted) > _MOST_MATCHERS:
         raise RefusedError(f"{len(wanted)} matchers, expected at most {_MOST_MATCHERS}")
     for text in wanted:
+        if len(text) > _MOST_TEXT:  # cut, it would quieten something else
+            raise RefusedError(f"{text[:40]} …: {len(text)} characters, expected at most {_MOST_TEXT}")
         try:
             parse_matcher(text)
+            refuse_dear(text)
         except ValueError as error:
             raise RefusedError(str(error)) from error
     return wanted
@@ -177,5 +180,5 @@ def _matchers(kind: str, matchers: Sequence[str]) -> tuple[str, ...]:
 def _length(kind: str, seconds: float) -> float:
     longest = _LONGEST_SECONDS[kind]
     if not 1 <= seconds <= longest:
-        raise RefusedError(f"a {kind} lasts from 1 s to {longest / 86_400:.0f} d")
+        raise RefusedError(f"for how long: {kind} lasts 1 s to {longest / 86_400:.0f} d")
     return seconds

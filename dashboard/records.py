@@ -18,6 +18,9 @@ T = TypeVar("T")
 _ENGINES = 2
 _PATIENCE_SECONDS = 30.0
 _MOST_ANSWERS = 300
+_MOST_WAITING = 40
+"""Questions that no engine is at yet."""
+_INSIST_SECONDS = 0.5
 FRESH_SECONDS = 4.0
 
 
@@ -53,9 +56,10 @@ class _Reader:
         try:
             return await asyncio.wait_for(asyncio.shield(asked), _PATIENCE_SECONDS)
         except TimeoutError:
-            if self._engine is not None:
-                self._engine.interrupt()
-            await asyncio.wait([asked])
+            while not asked.done():
+                if self._engine is not None:
+                    self._engine.interrupt()  # between two queries it does nothing
+                await asyncio.wait([asked], timeout=_INSIST_SECONDS)
             asked.exception()
             raise TooLongError(
                 f"it takes longer than {_PATIENCE_SECONDS:.0f} s. Choose a shorter time, or narrow the search down"
@@ -76,6 +80,7 @@ class Records:
         self._idle: asyncio.Queue[_Reader] | None = None
         self._answers: OrderedDict[Any, tuple[float, asyncio.Future[Any]]] = OrderedDict()
         self._state_path = own_folder / "state.db"
+        self._waiting = 0
 
     async def ask(self, question: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the question finds, at most a few seconds old; raise its errors, or TooLongError.
@@ -95,12 +100,12 @@ class Records:
         made: asyncio.Future[T] = asyncio.ensure_future(make())
         self._answers[key] = (monotonic(), made)
         self._answers.move_to_end(key)
-        made.add_done_callback(lambda done: self._settle(key, done))
+        made.add_done_callback(lambda done: self._settle(key, done, fresh_seconds))
         while len(self._answers) > _MOST_ANSWERS:
             self._answers.popitem(last=False)
         return await asyncio.shield(made)
 
-    def _settle(self, key: Any, done: asyncio.Future[Any]) -> None:
+    def _settle(self, key: Any, done: asyncio.Future[Any], fresh_seconds: float) -> None:
         """Its freshness counts from now; what failed is asked again."""
         known = self._answers.get(key)
         if known is None or known[1] is not done:
@@ -111,37 +116,58 @@ class Records:
             del self._answers[key]
         else:
             self._answers[key] = (monotonic(), done)
+            asyncio.get_running_loop().call_later(fresh_seconds, self._forget, key, done)
+
+    def _forget(self, key: Any, done: asyncio.Future[Any]) -> None:
+        """What is not fresh any more takes no memory."""
+        known = self._answers.get(key)
+        if known is not None and known[1] is done:
+            del self._answers[key]
 
     async def _ask(self, question: Callable[[Engine], T]) -> T:
         if self._idle is None:
             self._idle = asyncio.Queue()
             for one in self._readers:
                 self._idle.put_nowait(one)
-        reader = await self._idle.get()
+        if self._waiting >= _MOST_WAITING:
+            raise TooLongError(f"{self._waiting} questions wait already. Try again in a moment")
+        self._waiting += 1
+        try:
+            reader = await asyncio.wait_for(self._idle.get(), _PATIENCE_SECONDS)
+        except TimeoutError:
+            raise TooLongError("others are being answered. Try again in a moment, or choose a shorter time") from None
+        finally:
+            self._waiting -= 1
         try:
             return await reader.ask(question)
         finally:
             self._idle.put_nowait(reader)
 
     async def state(self, question: Callable[Concatenate[State, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the state database tells; raise StateError, also where there is none."""
-        return await asyncio.to_thread(self._of_state, lambda state: question(state, *args, **kwargs))
+        """What the state database tells; nothing is written. Raise StateError, also where there is none."""
+        return await asyncio.to_thread(self._of_state, lambda state: question(state, *args, **kwargs), State.reading)
+
+    async def change(self, question: Callable[[State], T]) -> T:
+        """As `state`, of what is written there; what was answered before it is forgotten."""
+        done = await asyncio.to_thread(self._of_state, question, State.open)
+        for key in [key for key, (_, made) in self._answers.items() if made.done()]:
+            del self._answers[key]
+        return done
 
     async def known(
         self, default: T, question: Callable[Concatenate[State, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As `state`, and the default where there is none, as over an archive."""
-        try:
-            return await self.state(question, *args, **kwargs)
-        except StateError:
+        """As `state`, and the default where there is no database, as over an archive."""
+        if not self._state_path.is_file():
             return default
+        return await self.state(question, *args, **kwargs)
 
-    def _of_state(self, question: Callable[[State], T]) -> T:
+    def _of_state(self, question: Callable[[State], T], opened: Callable[[Path], State]) -> T:
         if not self._state_path.is_file():
             raise StateError(
                 f"no sidecar has run on {self._state_path.parent.parent}. Start one with: forecourt collector"
             )
-        state = State.open(self._state_path)
+        state = opened(self._state_path)
         try:
             return question(state)
         finally:

@@ -18,7 +18,7 @@ _SHORT = 160
 _LONG = 20_000
 _DAY_SECONDS = 86_400
 _BREAKS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 NONE = "\N{EN DASH}"
 """Where there is no value."""
 MARKS = {"normal": "●", "warning": "▲", "critical": "■", "no data": "○"}
@@ -63,7 +63,7 @@ def short(text: object, length: int = _SHORT) -> str:
 def long_text(text: object, length: int = _LONG) -> str:
     """Somebody else's text with its lines."""
     whole = str(text) if text is not None else ""
-    lines = _BREAKS.sub("\n", _CONTROLS.sub("\ufffd", whole[:length]))
+    lines = _CONTROLS.sub("\ufffd", _BREAKS.sub("\n", whole[:length]))
     return lines if len(whole) <= length else f"{lines}\n… {len(whole) - length:,} more characters"
 
 

@@ -63,8 +63,8 @@ class Tile:
     band: str
     bound: str
     """The first band that it is not in, or the one that it is in."""
-    course: tuple[float | None, ...]
-    detail: str
+    course: tuple[float | None, ...] = ()
+    detail: str = ""
     others: int = 0
 
 
@@ -79,13 +79,22 @@ def live_tiles(
     tiles = []
     for rule in _shown(rules):
         found = by_rule.get(rule.name, [])
-        worst = max(found, key=lambda one: (_WORST.get(one["band"], 0), one["value"] is not None), default=None)
+        worst = max(found, key=lambda one: _badness(rule, one["band"], one["value"]), default=None)
         if worst is None:
             tiles.append(_empty(rule))
             continue
         known = courses.get((rule.name, tuple(worst["key"].items())))
         course = _minutes(known, now) if known else ()
-        tiles.append(_tile(rule, worst["key"], worst["value"], course, worst["detail"], others=len(found) - 1))
+        told = _tile(
+            rule,
+            worst["key"],
+            worst["value"],
+            worst["band"],
+            course=course,
+            detail=worst["detail"],
+            others=len(found) - 1,
+        )
+        tiles.append(told)
     return tiles
 
 
@@ -105,9 +114,10 @@ def _recorded(engine: Engine, rule: Rule, period: Period, known: dict[str, tunin
     ]
     if not lasts:
         return _empty(rule)
-    course, value = max(lasts, key=lambda one: (_WORST[_band(rule, one[1])], one[1] is not None, one[1] or 0.0))
+    course, value = max(lasts, key=lambda one: _badness(rule, _band(rule, one[1]), one[1]))
     labels = dict(zip(rule.settings.by, course.key, strict=False))
-    return _tile(rule, labels, value, tuple(one.value for one in course.values), "", others=len(lasts) - 1)
+    values = tuple(one.value for one in course.values)
+    return _tile(rule, labels, value, _band(rule, value), course=values, others=len(lasts) - 1)
 
 
 def _shown(rules: Mapping[str, Rule]) -> list[Rule]:
@@ -119,29 +129,25 @@ def _band(rule: Rule, value: float | None) -> str:
     return "no data" if value is None else band_of(rule.bands, value)
 
 
-def _tile(
-    rule: Rule,
-    key: Mapping[str, str],
-    value: float | None,
-    course: tuple[float | None, ...],
-    detail: str,
-    *,
-    others: int = 0,
-) -> Tile:
-    index = next(
-        (
-            index
-            for index, band in reversed(list(enumerate(rule.bands)))
-            if value is not None and band.when.holds(value)
-        ),
-        0,
-    )
-    bound = f"{rule.bands[index].level} {rule.bands[index].when}" if rule.bands else ""
-    return Tile(rule.name, TITLES[rule.name], key, value, rule.unit, _band(rule, value), bound, course, detail, others)
+def _badness(rule: Rule, band: str, value: float | None) -> tuple[int, bool, float]:
+    """By band, then by value: the further in the direction of the bounds, the worse."""
+    downward = bool(rule.bands) and not rule.bands[0].when.upward
+    return _WORST.get(band, 0), value is not None, (value or 0.0) * (-1 if downward else 1)
+
+
+def _tile(rule: Rule, key: Mapping[str, str], value: float | None, band: str, **told: Any) -> Tile:
+    return Tile(rule.name, TITLES[rule.name], key, value, rule.unit, band, _bound(rule, band, value), **told)
+
+
+def _bound(rule: Rule, band: str, value: float | None) -> str:
+    inside = [one for one in rule.bands if one.level == band]
+    holding = [one for one in inside if value is not None and one.when.holds(value)]
+    shown = holding[-1:] or inside or rule.bands
+    return f"{shown[0].level} {shown[0].when}" if shown else ""
 
 
 def _empty(rule: Rule) -> Tile:
-    return _tile(rule, {}, None, (), "nothing measured")
+    return _tile(rule, {}, None, "no data", detail="nothing measured")
 
 
 def _minutes(known: RecordedValues, now: int) -> tuple[float | None, ...]:

@@ -27,6 +27,8 @@ _PARTS = 60
 _GRAIN_NANO = 5 * NANO
 """Views that move with the clock move in such steps, so that many who look share one answer."""
 _LONGEST_NANO = 366 * DAY_NANO
+_EXACT_NANO = HOUR_NANO
+"""Up to this length records are read themselves; what is longer is told by rollups, and begins with a minute."""
 _LEAST_REFRESH_SECONDS = 2.0
 _ZONE = re.compile(r"[A-Za-z0-9+_-]{1,40}(/[A-Za-z0-9+_-]{1,40}){0,2}")
 _TRAVELLING = ("last", "from", "to", "zone", "refresh")
@@ -58,7 +60,7 @@ class View:
         """Whether it ends now."""
         return bool(self.last)
 
-    def link(self, path: str, **query: object) -> str:
+    def link(self, path: str, /, **query: object) -> str:
         """The same view of another page; a value of None or '' is left out, one of the view's own names replaces it."""
         wanted = {**dict(self.given), **{name.rstrip("_"): value for name, value in query.items()}}
         if "last" in query:
@@ -68,15 +70,23 @@ class View:
         text = urlencode({name: value for name, value in wanted.items() if value not in (None, "")})
         return f"{path}?{text}" if text else path
 
-    def around(self, path: str, time_unix_nano: int, seconds: float, **query: object) -> str:
+    def around(self, path: str, time_unix_nano: int, seconds: float, /, **query: object) -> str:
         """As `link`, of so long before and after a moment."""
         start, end = (time_unix_nano + int(sign * seconds * NANO) for sign in (-1, 1))
         return self.link(path, from_=instant(start), to=instant(end), **query)
 
-    def parts(self, most: int = _PARTS) -> tuple[Period, ...]:
-        """At most so many adjoining parts, at round times but for the ends."""
+    @property
+    def exact(self) -> bool:
+        """Whether it is short enough for records to be read themselves."""
+        return self.period.nanos <= _EXACT_NANO
+
+    def parts(self, most: int = _PARTS, *, minutes: bool = False) -> tuple[Period, ...]:
+        """At most so many adjoining parts, at round times but for the ends; none below a minute if `minutes`."""
         start, end = self.period.start_unix_nano, self.period.end_unix_nano
-        step = next((step for step in _STEPS if self.period.nanos / step <= most - 1), _STEPS[-1])
+        if minutes:
+            start -= start % MINUTE_NANO
+        steps = [step for step in _STEPS if step >= MINUTE_NANO or not minutes]
+        step = next((step for step in steps if (end - start) / step <= most - 1), steps[-1])
         marks = [start, *range(start - start % step + step, end, step), end]
         return tuple(Period(one, other) for one, other in pairwise(marks))
 
@@ -111,14 +121,19 @@ def _period(query: Mapping[str, str], now: int, default: str) -> tuple[str, Peri
         end = now - now % _GRAIN_NANO
         if not _GRAIN_NANO <= nanos <= _LONGEST_NANO:
             raise ViewError(f"last={last[:40]}: expected 5s to 366days")
-        return last, Period(max(0, end - nanos), end)
+        return last, _from_minute(Period(max(0, end - nanos), end))
     end = _moment("to", until) if until else now - now % _GRAIN_NANO
     start = _moment("from", since) if since else max(0, end - int(_seconds("last", default) * NANO))
     if not start < end <= start + _LONGEST_NANO:
         raise ViewError(
             f"from={since[:40]}, to={until[:40]}: expected a beginning before the end, at most 366 days apart"
         )
-    return "", Period(start, end)
+    return "", _from_minute(Period(start, end))
+
+
+def _from_minute(period: Period) -> Period:
+    start = period.start_unix_nano
+    return period if period.nanos <= _EXACT_NANO else Period(start - start % MINUTE_NANO, period.end_unix_nano)
 
 
 def _seconds(name: str, text: str) -> float:

@@ -25,6 +25,9 @@ class Bar:
     width: float
 
 
+_WHOLE = Bar(0.0, float(WIDTH))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One span; `colour` is that of its service, from 1; `critical` where the whole waited for it."""
@@ -61,23 +64,25 @@ def waterfall(roots: Sequence[SpanNode], *, asked_span: str = "") -> Waterfall:
     end = max((node.end_unix_nano for node, _ in nodes), default=0)
     length = max(1, end - start)
     path = critical_path(roots)
-    parts: dict[str, list[Bar]] = {}
+    parts: dict[str, list[Segment]] = {}
     for one in path:
-        parts.setdefault(one.span_id, []).append(_bar(one.start_unix_nano, one.end_unix_nano, start, length))
+        parts.setdefault(one.span_id, []).append(one)
     services = {name: index for index, name in enumerate(dict.fromkeys(node.service for node, _ in nodes))}
     room = _DETAIL_CHARACTERS
     rows = []
     for node, depth in nodes:
         room -= _characters(node)
+        bar = _bar(node.start_unix_nano, node.end_unix_nano, start, length)
+        waited = parts.get(node.span_id, ()) if node.span_id else ()
         rows.append(
             Row(
                 node,
                 min(depth, _DEEPEST),
-                _bar(node.start_unix_nano, node.end_unix_nano, start, length),
-                tuple(parts.get(node.span_id, ())),
+                bar,
+                tuple(_bar(one.start_unix_nano, one.end_unix_nano, start, length, bar) for one in waited),
                 services[node.service] % _COLOURS + 1,
                 (node.start_unix_nano - start) / 1e9,
-                room > 0 or node.span_id == asked_span,
+                room > 0 or (node.span_id == asked_span != ""),
             )
         )
     return Waterfall(
@@ -97,10 +102,11 @@ def _walk(roots: Sequence[SpanNode]) -> Iterator[tuple[SpanNode, int]]:
         waiting += [(child, depth + 1) for child in reversed(node.children)]
 
 
-def _bar(start: int, end: int, whole_start: int, length: int) -> Bar:
-    x = round((start - whole_start) / length * WIDTH, 1)
-    width = max(_LEAST_WIDTH, round((end - start) / length * WIDTH, 1))
-    return Bar(min(x, WIDTH - _LEAST_WIDTH), min(width, WIDTH))
+def _bar(start: int, end: int, whole_start: int, length: int, within: Bar = _WHOLE) -> Bar:
+    """Wide enough to be seen, and not beyond its limits."""
+    low, high = within.x, within.x + within.width
+    x = round(min(max(low, (start - whole_start) / length * WIDTH), high - _LEAST_WIDTH), 1)
+    return Bar(x, round(min(max(_LEAST_WIDTH, (end - start) / length * WIDTH), high - x), 1))
 
 
 def _characters(node: SpanNode) -> int:

@@ -26,10 +26,9 @@ def site_of(source: Source, config: Path | None, logs: Path | None) -> Site:
     configuration = source.configuration
     store = configuration.exporters.jsonl
     folder = logs or store.path
-    archive = archive_of(folder, store)
     return Site(
         folder,
-        archive if archive.is_dir() else None,
+        archive_of(folder, store),
         judging=configuration.processors,
         alerting=configuration.alerting,
         settings=configuration.extensions.dashboard,

@@ -12,6 +12,11 @@ _MATCHER = re.compile(
     r"""\s*(?P<label>[\w.\-/]+)\s*(?P<operator>=~|!~|!=|=)\s*(?P<quote>["']?)(?P<value>.*)(?P=quote)\s*"""
 )
 
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+_REPETITION = re.compile(r"[*+{]")
+_MOST_REPETITIONS = 3
+
 Matcher = Callable[[Mapping[str, Any]], bool]
 
 
@@ -26,10 +31,26 @@ def parse_matcher(text: str) -> tuple[str, Matcher]:
         return label, lambda labels: (_text(labels.get(label)) == value) is equal
     try:
         pattern = re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{text!r} has no valid regular expression: {error}") from error
     matches = operator == "=~"
     return label, lambda labels: (pattern.fullmatch(_text(labels.get(label))) is not None) is matches
+
+
+def refuse_dear(text: str) -> None:
+    """Raise ValueError for a matcher whose pattern may take for ever: a repeated group, or more than three repetitions.
+
+    Backtracking over nested repetitions is exponential, over k of them in a row a power of k.
+    """
+    found = _MATCHER.fullmatch(text)
+    if found is None or found["operator"] in {"=", "!="}:
+        return
+    pattern = _CLASS.sub("x", found["value"])
+    if _REPEATED_GROUP.search(pattern) or len(_REPETITION.findall(pattern)) > _MOST_REPETITIONS:
+        raise ValueError(
+            f"{text!r} may take for ever to match: expected no repeated group as (…)+, and at most "
+            f'{_MOST_REPETITIONS} of * + {{}}, for example http.route =~ "/api/.*"'
+        )
 
 
 def _text(value: Any) -> str:

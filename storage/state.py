@@ -19,6 +19,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
     {"afpfs", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "nfs", "nfs4", "smb3", "smbfs", "webdav"},
 )
 _BUSY_TIMEOUT_SECONDS = 5.0
+_UPGRADE = "Upgrade it: pip install --upgrade forecourt"
 
 
 class StateError(Exception):
@@ -74,6 +75,23 @@ class State:
             _migrate(connection, path)
         except sqlite3.Error as error:
             raise StateError(f"{path}: {error}. Move the file away; it is made anew.") from error
+        return cls(connection)
+
+    @classmethod
+    def reading(cls, path: Path) -> State:
+        """As it is, also where nobody may write: nothing is made, migrated or changed. Raise StateError."""
+        refuse_network_drive(path.parent)
+        try:
+            connection = _connected_for_reading(path)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error as error:
+            raise StateError(f"{path}: {error}") from error
+        if version != len(MIGRATIONS):
+            connection.close()
+            raise StateError(
+                f"{path}: version {version} was written by another Forecourt; this one reads {len(MIGRATIONS)}. "
+                + (_UPGRADE if version > len(MIGRATIONS) else "Start its collector once: forecourt collector")
+            )
         return cls(connection)
 
     def record_start(self, row: CollectorRow) -> None:
@@ -179,6 +197,20 @@ class State:
         self._connection.close()
 
 
+def _connected_for_reading(path: Path) -> sqlite3.Connection:
+    """Where not even the log's index can be made, and nobody writes, the file alone is read."""
+    address = path.absolute().as_uri()
+    connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if os.access(path.parent, os.W_OK):
+            raise
+        return sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
         return  # whoever only looks waits for nobody who writes
@@ -189,7 +221,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.close()
         raise StateError(
             f"{path}: version {applied} was written by a newer Forecourt; this one knows up to version "
-            f"{len(MIGRATIONS)}. Upgrade it: pip install --upgrade forecourt",
+            f"{len(MIGRATIONS)}. {_UPGRADE}",
         )
     for statement in MIGRATIONS[applied:]:
         connection.execute(statement)

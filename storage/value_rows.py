@@ -1,4 +1,4 @@
-"""What rules measured of late, as the collector keeps it in the state database: an hour by minute, a day by 5 minutes."""
+"""What rules measured of late, as the collector keeps it: an hour by minute, a day by five minutes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MINUTES = 60
 SLOTS = 288
 
 Values = tuple[tuple[int, float], ...]
-"""Times in nanoseconds since 1970, at the beginning of each minute or slot, and values; ascending, without gaps filled."""
+"""Times in nanoseconds since 1970, at which a minute or slot begins, and values; ascending, gaps left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,15 @@ class Door:
         return set_cookie(value, secure=self.site.settings.tls is not None or request.scope["scheme"] == "https")
 
 
+    def admits(self, request: Request) -> bool:
+        """Whether who began this request may still see what it gives: a stream lasts longer than a session."""
+        identity = request.state.identity
+        if not identity.logged_in:
+            return True
+        now = self.sessions.identity_of(cookie_of(request), self.site.clock())
+        return now is not None and (now.name, now.role) == (identity.name, identity.role)
+
+
 def cookie_of(request: Request) -> str:
     return request.cookies.get(COOKIE, "")
 

@@ -42,7 +42,7 @@ class AlertModel(Model):
     value: Number
     """In `unit`."""
     unit: Text
-    """As UCUM has it; 1 is a share or a count."""
+    """s, By, ratio for a share of 1, or 1 for a count."""
     band: Text
     summary: Text
     samples: int
@@ -95,6 +95,7 @@ class EpisodeModel(Model):
     ended: Moment | None
     """Null as long as it fires."""
     value: Number
+    """In `unit`, when it began."""
     unit: Text
     summary: Text
     reason: Text
@@ -172,8 +173,9 @@ async def listed(
 @ROUTER.get("/alerts/history", summary="Every alert that fired in a time")
 async def fired(asked: OverDay, limit: Limit = 200) -> Episodes:
     period = asked.period
-    entries = await asked.records.known([], history.journal, period.start_unix_nano, period.end_unix_nano)
-    found = sorted(history.episodes(entries), key=lambda one: (-one.began_at, -rank(one.severity)))
+    ends = (period.start_unix_nano, period.end_unix_nano)
+    episodes = await asked.records.known([], history.fired, *ends, asked.view.now_unix_nano)
+    found = sorted(episodes, key=lambda one: (-one.began_at, -rank(one.severity)))
     told = [_episode(one) for one in found[:limit]]
     return Episodes.model_validate({**asked.range, "episodes": told, "left_out": max(0, len(found) - limit)})
 

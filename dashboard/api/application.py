@@ -6,7 +6,6 @@ from importlib import metadata
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
-from starlette.types import ASGIApp
 
 from dashboard.api import (
     actions,
@@ -25,6 +24,7 @@ from dashboard.api import (
     traces,
 )
 from dashboard.api.problems import documented, handlers
+from dashboard.api.question import refuse_unknown
 from dashboard.records import Records
 from dashboard.site import Site
 
@@ -44,7 +44,7 @@ Times are RFC 3339 in UTC, with nanoseconds; durations are in seconds unless a n
 was cut. An error is `{"error": "…"}`, and says what to do next."""
 
 
-def application(site: Site, records: Records) -> ASGIApp:
+def application(site: Site, records: Records) -> FastAPI:
     """To be mounted at /api/v1, behind the guard of the pages."""
     app = FastAPI(
         title="Forecourt",
@@ -55,11 +55,12 @@ def application(site: Site, records: Records) -> ASGIApp:
         servers=[{"url": _PATH}],
         root_path_in_servers=False,
         redirect_slashes=False,
-        dependencies=[Depends(_BEARER)],
+        dependencies=[Depends(_BEARER), Depends(refuse_unknown)],
         responses=documented(),
         exception_handlers=handlers(),
     )
     app.state.site, app.state.records = site, records
+    app.state.routes = [route for part in _PARTS for route in part.ROUTER.routes]
     for part in _PARTS:
         app.include_router(part.ROUTER)
     return app

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from analysis.events import EventCount, event_counts, event_course, failures, moments
 from analysis.json_values import as_json, period_json
+from dashboard.api.problems import documented
 from dashboard.api.question import Limit, OverDay, Parts, Question
 from dashboard.api.values import Attributes, Band, Counts, Model, Moment, Ranged, Seconds, Share, Text
 from processors.indicators import indicator_of_event
 
 ROUTER = APIRouter(prefix="/events", tags=["events"])
+_STREAM = "What kind of events."
 _Names = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=256)]],
     Query(max_length=20, description="Only this event, or those whose names begin with it and a dot."),
@@ -82,10 +84,10 @@ class LatestEvents(Ranged):
     """Newest first."""
 
 
-@ROUTER.get("/{stream}", summary="Events by name: outcomes, reasons and times")
+@ROUTER.get("/{stream}", summary="Events by name: outcomes, reasons and times", responses=documented(404))
 async def counted(
     asked: OverDay,
-    stream: Literal["business", "security"],
+    stream: Annotated[Literal["business", "security"], Path(description=_STREAM)],
     event: _Names = [],  # noqa: B006  # FastAPI makes a new one
     parts: Parts = 12,
     limit: Limit = 100,
@@ -105,10 +107,10 @@ async def counted(
     return Events.model_validate({**asked.range, **content})
 
 
-@ROUTER.get("/{stream}/latest", summary="The last events as they were")
+@ROUTER.get("/{stream}/latest", summary="The last events as they were", responses=documented(404))
 async def latest(
     asked: OverDay,
-    stream: Literal["business", "security", "system"],
+    stream: Annotated[Literal["business", "security", "system"], Path(description=_STREAM)],
     event: _Names = [],  # noqa: B006  # as above
     limit: Limit = 100,
 ) -> LatestEvents:
@@ -117,6 +119,6 @@ async def latest(
 
 
 def _counted(asked: Question, one: EventCount) -> dict[str, Any]:
-    indicator = indicator_of_event(one.event)
+    indicator = indicator_of_event(one.event or "")
     band = asked.bands.band(indicator, "ratio", one.success_rate) if indicator else "normal"
     return as_json(one, success_rate=one.success_rate, band=band)

@@ -50,8 +50,11 @@ class ProcessMemory(Model):
     instance: Text
     samples: int
     first: Number
+    """The first measured, in bytes."""
     last: Number
+    """The last measured, in bytes."""
     max: Number
+    """The most, in bytes."""
     per_hour: Number
     """The slope, in bytes an hour; null for too little."""
     course: list[Number]
@@ -74,6 +77,7 @@ class Look(Model):
     """up, down, locked, corrupt …"""
     band: Band
     latency_ms: Number
+    """Until it answered, in milliseconds."""
     detail: Text
     certificate_days: Number
     """Until it ends; null where there is none."""

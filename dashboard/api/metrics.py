@@ -35,7 +35,7 @@ class MetricNames(Ranged):
     """Names beyond the limit."""
 
 
-class Span(Model):
+class Part(Model):
     from_: Moment = Field(alias="from")
     to: Moment
 
@@ -52,7 +52,7 @@ class MetricSeries(Ranged):
     """As UCUM has it, of the statistic."""
     statistic: Statistic
     """What was reckoned: what `auto` chose, or what there is of such a metric instead."""
-    parts: list[Span]
+    parts: list[Part]
     series: list[Line]
     """The largest first."""
     left_out: int

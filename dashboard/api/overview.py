@@ -31,7 +31,7 @@ class Tile(Model):
     value: Number
     """In `unit`; null without data."""
     unit: Text
-    """As UCUM has it; 1 is a share or a count."""
+    """s, By, ratio for a share of 1, or 1 for a count."""
     band: Band
     bound: Text
     """The first band that it is not in, or the one that it is in."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from alerting.plain_text import plain
 from analysis.engine import QueryError
@@ -80,9 +82,20 @@ async def _told(_request: Request, error: Exception) -> JSONResponse:
     return _answer(str(error), status)
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  # the only kind that comes here
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted(_methods(request)))
+        return _answer(f"{request.method} can't be used here: expected {allowed}", 405, {"Allow": allowed})
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return _answer("nothing lies at this address; /api/v1/openapi.json tells what does", 404)
     return _answer(error.detail, error.status_code, error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes at this path: the framework names those of the first alone."""
+    at_path = (route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in at_path for method in getattr(route, "methods", None) or ()} - {"HEAD"}
 
 
 async def _misasked(_request: Request, error: Exception) -> JSONResponse:

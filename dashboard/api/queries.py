@@ -64,6 +64,7 @@ class SlowStatement(Model):
 
 class SlowQueries(Ranged):
     threshold_seconds: float
+    """As long or longer is slow."""
     queries: int
     statements: list[SlowStatement]
     """Those that took most time first."""

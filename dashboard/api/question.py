@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Query, Request
+from starlette.exceptions import HTTPException
 
 from analysis.bands import Bands
 from analysis.engine import Engine
@@ -23,12 +24,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _MOST_ATTRIBUTES = 10
 _Last = Annotated[
-    str, Query(max_length=40, description="So long until now, at most 366days; of no account beside `from` and `to`.")
+    str, Query(max_length=40, description="So long until now, 5s to 366days; of no account beside `from` and `to`.")
 ]
+_MOMENT = {"format": "date-time"}
 _From = Annotated[
-    str, Query(alias="from", max_length=40, description="From this time on (RFC 3339; UTC where it says no zone).")
+    str | None,
+    Query(
+        alias="from",
+        min_length=1,
+        max_length=40,
+        description="From this time on (RFC 3339; UTC where it says no zone).",
+        json_schema_extra=_MOMENT,
+    ),
 ]
-_To = Annotated[str, Query(alias="to", max_length=40, description="Before this time; now if nothing is said.")]
+_To = Annotated[
+    str | None,
+    Query(
+        alias="to",
+        min_length=1,
+        max_length=40,
+        description="Before this time; now if nothing is said.",
+        json_schema_extra=_MOMENT,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +92,8 @@ def _question(request: Request, query: Mapping[str, str], last: str) -> Question
 
 
 def _over(default: str) -> Any:
-    async def question(request: Request, last: _Last = default, since: _From = "", until: _To = "") -> Question:
-        return _question(request, {"last": last, "from": since, "to": until}, default)
+    async def question(request: Request, last: _Last = default, since: _From = None, until: _To = None) -> Question:
+        return _question(request, {"last": last, "from": since or "", "to": until or ""}, default)
 
     return Depends(question)
 
@@ -84,8 +102,8 @@ async def _now(request: Request) -> Question:
     return _question(request, {}, "1h")
 
 
-async def _up_to(request: Request, until: _To = "") -> Question:
-    return _question(request, {"to": until}, "1h")
+async def _up_to(request: Request, until: _To = None) -> Question:
+    return _question(request, {"to": until or ""}, "1h")
 
 
 OverHour = Annotated[Question, _over("1h")]
@@ -97,9 +115,18 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many rows.")
 Parts = Annotated[int, Query(ge=2, le=500, description="Into how many parts the time is cut, at most.")]
 Service = Annotated[str, Query(max_length=256, description="Only of this service (service.name).")]
 Pairs = Annotated[
-    list[Annotated[str, Query(max_length=4096)]],
+    list[Annotated[str, Query(max_length=4096, json_schema_extra={"pattern": "^[^=]+="})]],
     Query(max_length=_MOST_ATTRIBUTES, description="An attribute and its value, as `user.id=anna`; all must hold."),
 ]
+
+
+async def refuse_unknown(request: Request) -> None:
+    """A name that is misspelt would be a question about something else."""
+    operation = request.app.openapi()["paths"][request.scope["route"].path_format][request.method.lower()]
+    known = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise HTTPException(422, f"{unknown[0][:80]}: no parameter; there are {', '.join(known) or 'none'}")
 
 
 def pairs_of(texts: list[str]) -> tuple[tuple[str, str], ...]:

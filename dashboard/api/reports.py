@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import Field
 
+from analysis.period import DAY_NANO
 from dashboard.api.events import Occurred
 from dashboard.api.hosts import Outage, Trend
 from dashboard.api.logs import ErrorGroup
+from dashboard.api.problems import documented
 from dashboard.api.queries import Timed
 from dashboard.api.question import UpTo
 from dashboard.api.requests import Earlier
 from dashboard.api.security import Offender
 from dashboard.api.values import Band, Counts, Model, Moment, Ranged, Seconds, Share, Text
 from dashboard.pages import reports as page
+from dashboard.view import ViewError
 
+_DAYS = {"weekly": 7, "monthly": 30}
 ROUTER = APIRouter(prefix="/reports", tags=["reports"])
 
 
@@ -105,7 +109,11 @@ class Report(Ranged):
     """Whole hours in which nothing at all was recorded."""
 
 
-@ROUTER.get("/{form}", summary="A report of the 7 or 30 days up to a time; made at most every five minutes")
-async def report(asked: UpTo, form: Literal["weekly", "monthly"]) -> Report:
+@ROUTER.get("/{form}", summary="The 7 or 30 days up to a time; at most five minutes old", responses=documented(404))
+async def report(
+    asked: UpTo, form: Annotated[Literal["weekly", "monthly"], Path(description="Of 7 days, or of 30.")]
+) -> Report:
+    if asked.period.end_unix_nano < _DAYS[form] * DAY_NANO:
+        raise ViewError(f"to: expected a time at least {_DAYS[form]} days after 1970")
     found = await page.content(asked.of_page("/reports", {"form": form}))
     return Report.model_validate(found["report"])

@@ -18,7 +18,7 @@ from dashboard.api.values import Band, Counts, Model, Moment, OptionalText, Rang
 ROUTER = APIRouter(prefix="/requests", tags=["requests"])
 _JUDGED = ("p95", "p99", "mean")
 _ORDER = ("no data", "normal", "warning", "critical")
-_Part = Annotated[str | None, Query(max_length=256)]
+_Exactly = Annotated[str | None, Query(max_length=256, description="Only of this one, as /requests has it.")]
 
 
 class Times(Model):
@@ -86,6 +86,7 @@ class SlowRequest(Model):
 
 class SlowRequests(Ranged):
     threshold_seconds: float
+    """Longer than this is slow."""
     requests: int
     """All of the time."""
     slow: list[SlowRequest]
@@ -112,7 +113,7 @@ async def by_route(
 
 @ROUTER.get("/traffic", summary="Requests, failures and response times over time")
 async def traffic(
-    asked: OverHour, service: _Part = None, method: _Part = None, route: _Part = None, parts: Parts = 60
+    asked: OverHour, service: _Exactly = None, method: _Exactly = None, route: _Exactly = None, parts: Parts = 60
 ) -> Traffic:
     periods = asked.view.parts(parts)
     found = await asked.records.ask(route_course, periods, RouteFilter(service, method, route))

@@ -31,7 +31,7 @@ class Evaluation(Model):
     value: Number
     """In `unit`; null without data."""
     unit: Text
-    """As UCUM has it; 1 is a share or a count."""
+    """s, By, ratio for a share of 1, or 1 for a count."""
     band: Band
     severity: Text
     """Of its alert; empty when it neither fires nor may soon."""

@@ -70,6 +70,7 @@ class Offender(Model):
 class FailedLogins(Ranged):
     threshold: int
     within_seconds: float
+    """So many failures within so long a time."""
     offenders: list[Offender]
     """Most failures first."""
 
@@ -128,6 +129,7 @@ class Attack(Model):
     count: int
     distinct: int
     total: Number
+    """Of what the rule adds up, such as bytes that were exported."""
     summary: Text
     sightings: int
     """What it is about; the first and the last of it are `evidence`."""

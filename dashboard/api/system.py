@@ -33,6 +33,7 @@ class Counted(Model):
     meaning: Text
     band: Band
     value: Number
+    """Since the start of the sidecar."""
 
 
 class Status(Model):
@@ -49,6 +50,7 @@ class Status(Model):
     memory_bytes: Number
     """Of the collector."""
     threads: Number
+    """Of the collector."""
     lag_seconds: Number
     """How far judging is behind what arrives."""
     accepted: Number

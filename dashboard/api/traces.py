@@ -18,6 +18,7 @@ from dashboard.api.values import Attributes, Body, Model, Moment, Ranged, Second
 from dashboard.page import NotThereError
 
 ROUTER = APIRouter(prefix="/traces", tags=["traces"])
+_LENGTH = Query(ge=0, le=1e9, allow_inf_nan=False, description="How long its root took, in seconds.")
 _Id = Annotated[str, Path(pattern="^[0-9a-fA-F]{32}$", description="32 hexadecimal digits.")]
 
 
@@ -123,8 +124,8 @@ async def search(
     service: Service = "",
     name: Annotated[str, Query(max_length=1024, description="A part of a span's name or route, in any case.")] = "",
     status: Annotated[Status, Query(description="error: any span failed; ok: none did; empty: either.")] = "",
-    at_least_seconds: Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False)] = 0.0,
-    below_seconds: Annotated[float | None, Query(ge=0, le=1e9, allow_inf_nan=False)] = None,
+    at_least_seconds: Annotated[float, _LENGTH] = 0.0,
+    below_seconds: Annotated[float | None, _LENGTH] = None,
     attribute: Pairs = [],  # noqa: B006  # FastAPI makes a new one
     order: Annotated[Order, Query(description="failed: those with a failed span first.")] = "newest",
     limit: Limit = 50,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,8 +30,7 @@ _MOST_SHOWN = 200
 async def listed(asked: Asked) -> dict[str, Any]:
     now, period = asked.view.now_unix_nano, asked.view.period
     found = await asked.records.known([], _alerts)
-    entries = await asked.records.known([], history.journal, 0, period.end_unix_nano)
-    episodes = [one for one in history.episodes(entries) if (one.ended_at or now) > period.start_unix_nano]
+    episodes = await asked.records.known([], history.fired, period.start_unix_nano, period.end_unix_nano, now)
     silences = [one for one in await asked.records.known([], records.silences) if one.ends_at > now]
     firing = [one for one in found if one.status == "firing"]
     pending = [one for one in found if one.status == "pending"]
@@ -96,11 +96,19 @@ async def one(asked: Asked) -> dict[str, Any]:
         "story": story[-_MOST_SHOWN:],
         "earlier": max(0, len(story) - _MOST_SHOWN),
         "course": _course(asked, known, rule, values),
-        "matchers": "\n".join((f'alertname = "{known.rule}"', *(f'{label} = "{value}"' for label, value in known.key))),
+        "matchers": "\n".join(_matcher(label, value) for label, value in (("alertname", known.rule), *known.key)),
     }
 
 
 ONE = Page("/alerts/{alert}", "Alert", "alert.html.j2", one, last="24h", refresh="10s", section="/alerts")
+
+
+def _matcher(label: str, value: str) -> str:
+    """As the form of silences takes it: on one line, whatever the value holds."""
+    if value.isprintable():
+        return f'{label} = "{value}"'
+    pattern = "".join(re.escape(one) if one.isprintable() else "." for one in value)
+    return f'{label} =~ "(?s){pattern}"'
 
 
 def _named(state: State, wanted: str) -> Alert | None:

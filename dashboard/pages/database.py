@@ -21,7 +21,7 @@ _MILLI = 1_000_000
 
 
 async def content(asked: Asked) -> dict[str, Any]:
-    period, parts = asked.view.period, asked.view.parts()
+    period, parts = asked.view.period, asked.view.parts(minutes=True)
     threshold = max(0.0, asked.number("longer", _DEFAULT_MS) or 0.0)
     searched = period.nanos <= _RAW_NANO
     times, totals, pool, slow = await asyncio.gather(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +14,8 @@ from dashboard.page import Asked, NotThereError, Page
 
 _MOST_GROUPS = 100
 _EXAMPLES = 50
-_MOST_TEXT = 2000
+_MOST_TEXT = 500
+"""Of each of the three that name a group in an address."""
 _MILLI = 1_000_000
 _ORDERS = ("count", "last", "first")
 
@@ -50,7 +50,11 @@ def _is_new(one: ErrorGroup, period: Period) -> bool:
 
 def _query(one: ErrorGroup) -> str:
     """Names a group in an address."""
-    return urlencode({"type": one.error_type, "message": one.message[:_MOST_TEXT], "service": one.service})
+    return urlencode(dict(zip(("type", "message", "service"), _named(one), strict=True)))
+
+
+def _named(one: ErrorGroup) -> tuple[str, ...]:
+    return tuple((name or "")[:_MOST_TEXT] for name in (one.error_type, one.message, one.service))
 
 
 def _chart(period: Period, counts: list[int]) -> dict[str, Any]:
@@ -61,23 +65,13 @@ def _chart(period: Period, counts: list[int]) -> dict[str, Any]:
 async def group(asked: Asked) -> dict[str, Any]:
     """Of the errors of one type, normalised message and service."""
     period = asked.view.period
-    kind, message, service = (asked.query.get(name, "")[:_MOST_TEXT] for name in ("type", "message", "service"))
-    groups, examples = await asyncio.gather(
-        asked.records.ask(error_groups, period), asked.records.ask(_examples, period, kind, message, service)
-    )
-    found = next(
-        (one for one in groups if (one.error_type, one.message, one.service) == (kind, message, service)), None
-    )
-    if found is None and not examples:
+    wanted = tuple(asked.query.get(name, "")[:_MOST_TEXT] for name in ("type", "message", "service"))
+    groups = await asked.records.ask(error_groups, period)
+    found = next((one for one in groups if _named(one) == wanted), None)
+    if found is None:
         raise NotThereError("no such error in this time; choose another time above, or look at all errors")
-    return {
-        "kind": kind,
-        "message": message,
-        "service": service,
-        "found": found,
-        "examples": examples,
-        "chart": _chart(period, found.trend) if found else None,
-    }
+    examples = await asked.records.ask(_examples, period, found.error_type, found.message, found.service or "")
+    return {"found": found, "examples": examples, "chart": _chart(period, found.trend)}
 
 
 GROUP = Page("/errors/group", "Error", "error.html.j2", group, last="24h", refresh="30s", section="/errors")

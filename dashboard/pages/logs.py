@@ -33,6 +33,10 @@ _FILTERS = ("text", "level", "service", "logger", "event", "trace", "attributes"
 _PARTS = 60
 _LINES = 200
 _AROUND = 25
+_DETAIL_CHARACTERS = 400_000
+"""Of all lines of a page together; what is beyond is shown when one asks for that line."""
+_DETAIL_OF_ONE = 60_000
+_LARGEST = 2**63 - 1
 _LONGEST_NANO = 7 * DAY_NANO
 """Every record of the time is read to count them."""
 _MILLI = 1_000_000
@@ -42,15 +46,15 @@ async def listed(asked: Asked) -> dict[str, Any]:
     wanted, problem = filter_of(asked)
     period = asked.view.period
     countable = period.nanos <= _LONGEST_NANO
-    before = _cursor(asked)
+    before, unread = _cursor(asked)
+    problem = problem or unread
     found, counts, course = await asyncio.gather(
         asked.records.ask(_search, period, wanted, before) if not problem else _none(),
         asked.records.ask(facets, period, wanted) if countable and not problem else _no_facets(),
         asked.records.ask(_course, period, wanted) if countable and not problem else _none(),
     )
     return {
-        "found": found,
-        "more": len(found) == _LINES,
+        "found": with_details(found),
         "older": _older(asked, found),
         "before": bool(before),
         "facets": counts,
@@ -58,7 +62,7 @@ async def listed(asked: Asked) -> dict[str, Any]:
         "problem": problem,
         "wanted": wanted,
         "levels": LEVELS,
-        "level": asked.text("level"),
+        "level": asked.text("level").upper(),
         "attributes": asked.text("attributes"),
         "tail": "/logs/tail?" + urlencode({name: value for name, value in asked.query.items() if name not in _TIMES}),
         "filters": {name: value for name, value in asked.query.items() if name in _FILTERS and value},
@@ -113,12 +117,40 @@ def _course(engine: Engine, period: Period, wanted: LogFilter) -> list[dict[str,
     return log_course(engine, period, wanted, _PARTS)
 
 
-def _cursor(asked: Asked) -> Cursor | None:
-    """Of the last line of the page before; None for the first page."""
+def with_details(found: Sequence[LogLine], always: LogLine | None = None) -> list[tuple[LogLine, bool]]:
+    """Each line, and whether all of it stands in the page."""
+    room = _DETAIL_CHARACTERS
+    shown = []
+    for line in found:
+        characters = _characters(line)
+        fits = characters <= min(room, _DETAIL_OF_ONE) or line is always
+        room -= characters if fits else 0
+        shown.append((line, fits))
+    return shown
+
+
+def _characters(line: LogLine) -> int:
+    """About what its details take."""
+    told = sum(len(name) + 2 * len(str(value)) + 120 for name, value in line.attributes.items())
+    return told + 2 * len(line.body) + len(line.exception)
+
+
+def _cursor(asked: Asked) -> tuple[Cursor | None, str]:
+    """Of the last line of the page before, None for the first page; and what is wrong with it."""
+    if not asked.query.get("before"):
+        return None, ""
+    time, index = _number(asked, "before"), _number(asked, "index")
+    if time is None or index is None:
+        return None, f"before={asked.text('before')[:40]}: no place in the logs, take the link Older to go further back"
+    return (time, asked.text("batch"), index), ""
+
+
+def _number(asked: Asked, name: str) -> int | None:
     try:
-        return int(asked.query["before"]), asked.text("batch"), int(asked.query["index"])
-    except (KeyError, ValueError):
+        found = int(asked.query.get(name, ""))
+    except ValueError:
         return None
+    return found if 0 <= found <= _LARGEST else None
 
 
 def _older(asked: Asked, found: Sequence[LogLine]) -> str:
@@ -140,16 +172,13 @@ def _chart(period: Period, course: Sequence[dict[str, int]]) -> dict[str, Any]:
 
 async def near(asked: Asked) -> dict[str, Any]:
     """What the same service said just before and just after a record."""
-    try:
-        time, index = int(asked.query.get("time", "")), int(asked.query.get("index", ""))
-    except ValueError as error:
-        raise NotThereError(
-            "no record is named: time, batch and index of one are wanted, as Logs links them"
-        ) from error
+    time, index = _number(asked, "time"), _number(asked, "index")
+    if time is None or index is None:
+        raise NotThereError("no record is named: time, batch and index of one are wanted, as Logs links them")
     earlier, line, later = await asked.records.ask(_around, time, asked.text("batch"), index)
     if line is None:
         raise NotThereError("this record is not here any more: it may have been deleted by age")
-    return {"lines": [*reversed(later), line, *reversed(earlier)], "line": line}
+    return {"lines": with_details([*reversed(later), line, *reversed(earlier)], line), "line": line}
 
 
 AROUND = Page(

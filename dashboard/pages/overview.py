@@ -12,6 +12,7 @@ from alerting.history import Episode
 from analysis.deployments import Deployment, deployments
 from analysis.engine import Engine
 from analysis.health import LastLook, last_looks
+from analysis.latency import EVERY_ROUTE, route_course
 from analysis.period import DAY_NANO, MINUTE_NANO, Period
 from analysis.published import Judged, published
 from analysis.requests import RequestTimes, traffic
@@ -25,7 +26,9 @@ from processors.rules import Rule
 from storage.state import State
 from storage.value_rows import recorded_values
 
-_LOOK_NANO = 15 * MINUTE_NANO
+_RECENT_NANO = 15 * MINUTE_NANO
+"""A target that nobody has looked at since is not told of."""
+_LOOK_NANO = DAY_NANO
 _EXTERNAL = frozenset({"backend", "database", "frontend"})
 _DEPLOYS = 5
 _MOST_ALERTS = 8
@@ -35,18 +38,19 @@ _MILLI = 1_000_000
 
 async def content(asked: Asked) -> dict[str, Any]:
     records, view, site = asked.records, asked.view, asked.site
-    parts = view.parts()
+    parts, minutes = view.parts(), view.parts(minutes=True)
     judged = await asyncio.to_thread(published, site.folder, view.now_unix_nano)
     live = view.moves and not judged.problem
     end = view.period.end_unix_nano
     times, looks, deploys, host, shown, tiles = await asyncio.gather(
-        records.ask(_traffic, parts),
+        records.ask(_exact if view.exact else _traffic, parts),
         records.ask(last_looks, Period(max(0, end - _LOOK_NANO), end)),
         records.ask(deployments, Period(max(0, min(view.period.start_unix_nano, end - 30 * DAY_NANO)), end)),
-        records.ask(_host, parts),
+        records.ask(_host, minutes),
         _alerts(asked),
         _tiles(asked, judged, live=live),
     )
+    looks = [one for one in looks if one.time_unix_nano >= end - _RECENT_NANO]
     return {
         "problem": judged.problem if view.moves else "",
         "looks": looks,
@@ -58,7 +62,7 @@ async def content(asked: Asked) -> dict[str, Any]:
         "requests": sum(one.requests for one in times),
         "rate": _rate_chart(asked, parts, times, deploys),
         "latency": _latency_chart(asked, parts, times, deploys),
-        "host": _host_chart(asked, parts, host),
+        "host": _host_chart(asked, minutes, host),
     }
 
 
@@ -70,9 +74,12 @@ async def _alerts(asked: Asked) -> Sequence[Alert | Episode]:
     if asked.view.moves:
         return await asked.records.known([], _open_alerts)
     period = asked.view.period
-    return history.episodes(
-        await asked.records.known([], history.journal, period.start_unix_nano, period.end_unix_nano)
-    )
+    ends = (period.start_unix_nano, period.end_unix_nano)
+    return await asked.records.known([], history.fired, *ends, asked.view.now_unix_nano)
+
+
+def _exact(engine: Engine, parts: tuple[Period, ...]) -> list[RequestTimes]:
+    return route_course(engine, parts, EVERY_ROUTE)
 
 
 def _traffic(engine: Engine, parts: tuple[Period, ...]) -> list[RequestTimes]:

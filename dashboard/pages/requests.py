@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from analysis.bands import band_of
 from analysis.engine import Engine
 from analysis.latency import EVERY_ROUTE, LatencyMap, RouteFilter, latency_map, route_course
 from analysis.period import DAY_NANO, HOUR_NANO, Period
-from analysis.requests import RequestTimes, response_times
+from analysis.requests import INDICATOR, RequestTimes, response_times
 from analysis.route_requests import Request, requests_of
+from analysis.usual import usual_p95
 from dashboard.bands import band_ranges, rules_of
 from dashboard.charts import Line, bars, heatmap, lines
 from dashboard.page import Asked, Page
@@ -24,6 +26,10 @@ _RAW_NANO = 24 * HOUR_NANO
 """Beyond this nobody reads every request to list the slowest."""
 _REQUESTS = 100
 _MILLI = 1_000_000
+_MOST_NAME = 1000
+"""Of what an address names."""
+_PLACES = (("from", "from"), ("to", "to"), ("least", "low"), ("most", "high"))
+"""In the address of a cell: parameter and what a chart puts there."""
 _ORDERS = ("slowest", "failed", "newest")
 _STATUSES = ("", "2xx", "3xx", "4xx", "5xx", "none")
 _SORTS: dict[str, Callable[[RequestTimes], float]] = {
@@ -41,18 +47,23 @@ class Row:
     """A route beside itself a day before; shares are changes, None where there was nothing to compare with."""
 
     times: RequestTimes
+    address: str
+    """Of its page; empty where its name is too long for one."""
     band: str
     per_second: float
     requests_change: float | None
     p95_change: float | None
+    usual_change: float | None = None
+    """Of p95 against what the baseline says is usual."""
 
 
 async def listed(asked: Asked) -> dict[str, Any]:
     period, ask = asked.view.period, asked.records.ask
-    now, before, cells = await asyncio.gather(
+    now, before, cells, usual = await asyncio.gather(
         ask(response_times, period),
         ask(response_times, _before(period)),
         ask(_map, asked.view.parts(_MAP_PARTS), EVERY_ROUTE),
+        asked.records.known({}, usual_p95, INDICATOR, asked.site.judging.baselines.active),
     )
     whole, *routes = now
     wanted = asked.text("route").lower()
@@ -60,14 +71,15 @@ async def listed(asked: Asked) -> dict[str, Any]:
     shown = sorted(
         (one for one in routes if wanted in f"{one.method} {one.route}".lower()), key=_SORTS[sort], reverse=True
     )
-    earlier = {(one.service, one.method, one.route): one for one in before[1:]}
+    earlier = {_key(one): one for one in before[1:]}
     return {
         "whole": _row(asked, whole, before[0], period),
         "rows": [
-            _row(asked, one, earlier.get((one.service, one.method, one.route)), period) for one in shown[:_MOST_ROUTES]
+            _row(asked, one, earlier.get(_key(one)), period, usual.get(_key(one))) for one in shown[:_MOST_ROUTES]
         ],
         "hidden": max(0, len(shown) - _MOST_ROUTES),
         "sort": sort,
+        "has_baseline": bool(usual),
         "sorts": tuple(_SORTS),
         "route": asked.text("route"),
         "map": _heatmap(asked, cells, EVERY_ROUTE),
@@ -92,16 +104,33 @@ def _course(engine: Engine, parts: tuple[Period, ...], only: RouteFilter) -> lis
     return route_course(engine, parts, only)
 
 
-def _row(asked: Asked, one: RequestTimes, before: RequestTimes | None, period: Period) -> Row:
+def _key(one: RequestTimes) -> tuple[str, ...]:
+    return one.service or "", one.method or "", one.route or ""
+
+
+def _row(
+    asked: Asked, one: RequestTimes, before: RequestTimes | None, period: Period, usual: float | None = None
+) -> Row:
     rule = rules_of(asked.site).get("http.server.p95")
     band = "no data" if one.p95 is None else band_of(rule.bands, one.p95) if rule else "normal"
     return Row(
         one,
+        _address(asked, one),
         band,
         one.requests / period.seconds,
         _change(one.requests, before.requests if before else None),
         _change(one.p95, before.p95 if before else None),
+        _change(one.p95, usual),
     )
+
+
+def _address(asked: Asked, one: RequestTimes) -> str:
+    """A name that is empty stands in it too: it is that of requests without one."""
+    names = {"service": one.service or "", "method": one.method or "", "route": one.route or ""}
+    if any(len(name) > _MOST_NAME for name in names.values()):
+        return ""
+    path = asked.view.link("/requests/route")
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(names)}"
 
 
 def _change(now: float | None, before: float | None) -> float | None:
@@ -120,7 +149,7 @@ def _heatmap(asked: Asked, cells: LatencyMap, only: RouteFilter) -> dict[str, An
         most="{high}",
         order="slowest",
         service=only.service,
-        name=only.route,
+        attributes=f"http.route={only.route}" if only.route else None,
     )
     return heatmap(
         [part.start_unix_nano // _MILLI for part in parts],
@@ -132,13 +161,16 @@ def _heatmap(asked: Asked, cells: LatencyMap, only: RouteFilter) -> dict[str, An
 
 
 def _with_places(link: str) -> str:
-    """Where a chart puts its values in."""
-    return link.replace("%7B", "{").replace("%7D", "}")
+    """A route may have braces too, which are none of them."""
+    for name, place in _PLACES:
+        link = link.replace(f"{name}=%7B{place}%7D", f"{name}={{{place}}}")
+    return link
 
 
 async def one(asked: Asked) -> dict[str, Any]:
     """Of the route that `service`, `method` and `route` name."""
-    only = RouteFilter(*(asked.query.get(name, "")[:1000] or None for name in ("service", "method", "route")))
+    names = (asked.query.get(name) for name in ("service", "method", "route"))
+    only = RouteFilter(*(None if name is None else name[:_MOST_NAME] for name in names))
     parts, period = asked.view.parts(), asked.view.period
     order, status = asked.choice("order", _ORDERS), asked.choice("status", _STATUSES)
     listable = period.nanos <= _RAW_NANO
@@ -149,7 +181,7 @@ async def one(asked: Asked) -> dict[str, Any]:
     )
     return {
         "only": only,
-        "title": " ".join(filter(None, (only.method, only.route))) or "every route",
+        "title": _title(only),
         "requests": sum(one.requests for one in course),
         "errors": sum(one.errors for one in course),
         "rate": _rate(parts, course),
@@ -163,6 +195,11 @@ async def one(asked: Asked) -> dict[str, Any]:
         "statuses": _STATUSES,
         "most": _REQUESTS,
     }
+
+
+def _title(only: RouteFilter) -> str:
+    route = "(no route)" if only.route == "" else only.route
+    return " ".join(filter(None, (only.method, route))) or "every route"
 
 
 ONE = Page("/requests/route", "Route", "route.html.j2", one, section="/requests")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from alerting import history
@@ -42,14 +42,14 @@ async def content(asked: Asked) -> dict[str, Any]:
         ask(_course, period),
         ask(rate_limits, period),
     )
-    last, exports, suspicious, entries = await asyncio.gather(
+    last, exports, suspicious, fired = await asyncio.gather(
         ask(_moments, period),
         ask(_exports, period),
         ask(_suspicious, period),
-        asked.records.known([], history.journal, 0, period.end_unix_nano),
+        asked.records.known([], history.fired, period.start_unix_nano, period.end_unix_nano, asked.view.now_unix_nano),
     )
     rules = {name: rule.description for name, rule in asked.site.judging.known_rules().items()}
-    attacks_told = _episodes(entries, rules, asked)
+    attacks_told = sorted((one for one in fired if _is_security(rules.get(one.rule))), key=lambda one: -one.began_at)
     return {
         "successes": sum(one.successes for one in by_user),
         "failures": sum(one.failures for one in by_user),
@@ -62,7 +62,7 @@ async def content(asked: Asked) -> dict[str, Any]:
         "exports": exports,
         "suspicious": suspicious[:_TOP],
         "episodes": attacks_told,
-        "firing": [one for one in attacks_told if not one.ended_at],
+        "firing": [one for one in attacks_told if not one.ended_at and asked.view.moves],
         "techniques": _by_technique(attacks_told, rules, asked),
         "enabled": asked.site.judging.security.enabled,
         "replayable": period.nanos <= _LONGEST_REPLAY_NANO,
@@ -138,17 +138,6 @@ def _login_chart(period: Period, course: Sequence[tuple[int, int]]) -> dict[str,
 
 def _is_security(rule: Description | None) -> bool:
     return rule is not None and rule.labels.get("category") == "security"
-
-
-def _episodes(entries: Iterable[Any], rules: dict[str, Description], asked: Asked) -> list[Episode]:
-    """Alerts of security that fired in the time, the latest first."""
-    start = asked.view.period.start_unix_nano
-    found = [
-        one
-        for one in history.episodes(entries)
-        if _is_security(rules.get(one.rule)) and (one.ended_at or asked.view.now_unix_nano) > start
-    ]
-    return sorted(found, key=lambda one: -one.began_at)
 
 
 def _by_technique(found: Sequence[Episode], rules: dict[str, Description], asked: Asked) -> dict[str, Any] | None:

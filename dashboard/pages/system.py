@@ -50,7 +50,7 @@ async def content(asked: Asked) -> dict[str, Any]:
         "used_bytes": sum(one.bytes for one in used),
         "day_bytes": sum(one.last_day_bytes for one in used),
         "free": await asyncio.to_thread(_free, site.folder),
-        "audit": await asked.records.known([], audit.entries, _AUDIT),
+        "audit": await asked.records.known([], audit.entries, _AUDIT) if asked.may_operate else [],
     }
 
 

@@ -68,25 +68,28 @@ def _choices(engine: Engine, period: Period) -> Choices:
 
 def _filter(asked: Asked) -> tuple[TraceFilter, str]:
     """With what could not be understood, empty when all could."""
-    status = asked.choice("status", _STATUSES)
+    status: Any = asked.choice("status", _STATUSES)
+    service, name = asked.text("service"), asked.text("name")
     try:
         least, most = _seconds(asked.text("least")), _seconds(asked.text("most"))
         attributes = attributes_of(asked.text("attributes"))
     except ValueError as error:
-        return TraceFilter(), str(error)
-    service, name = asked.text("service"), asked.text("name")
-    return TraceFilter(service, name, status, least or 0.0, most, attributes), ""  # type: ignore[arg-type]  # one of them
+        return TraceFilter(service, name, status), str(error)
+    return TraceFilter(service, name, status, least or 0.0, most, attributes), ""
 
 
 def _seconds(text: str) -> float | None:
-    """`300ms`, or a number of seconds; None for nothing."""
+    """`300ms`, or a number of seconds; None for nothing, ValueError for what is none."""
     text = text.strip()
     if not text:
         return None
     try:
-        return float(text) if 0 <= float(text) < DAY_NANO else None
+        seconds = float(text)
     except ValueError:
         return parse_duration(text)
+    if not 0 <= seconds < DAY_NANO:
+        raise ValueError(f"{text[:40]} is no number of seconds, expected for example 0.3 or 300ms")
+    return seconds
 
 
 def attributes_of(text: str) -> tuple[tuple[str, str], ...]:
@@ -103,13 +106,15 @@ def attributes_of(text: str) -> tuple[tuple[str, str], ...]:
 async def one(asked: Asked) -> dict[str, Any]:
     """Whenever it was: a link in a message does not say."""
     trace_id = asked.names["trace"].lower()
-    found = await _trace(asked, trace_id)
+    found, period = await _trace(asked, trace_id)
     first = entry(found.roots)
     span = asked.text("span")
+    shown = waterfall(found.roots, asked_span=span)
     return {
         "trace_id": trace_id,
         "trace": found,
-        "shown": waterfall(found.roots, asked_span=span),
+        "shown": shown,
+        "began": shown.start_unix_nano or period.start_unix_nano,
         "entry": first,
         "asked_span": span,
     }
@@ -118,21 +123,23 @@ async def one(asked: Asked) -> dict[str, Any]:
 ONE = Page("/traces/{trace}", "Trace", "trace.html.j2", one, refresh="off", section="/traces", ranged=False)
 
 
-async def _trace(asked: Asked, trace_id: str) -> Trace:
+async def _trace(asked: Asked, trace_id: str) -> tuple[Trace, Period]:
+    """With the time in which it was seen."""
     now = asked.view.now_unix_nano
     period = await asked.records.ask(find_trace, trace_id, now - now % _STEP_NANO + _STEP_NANO)
     if period is None:
         told = "" if len(trace_id) == _ID_LENGTH else ": a trace id has 32 hexadecimal digits"
         raise NotThereError(
-            f"no record of trace {trace_id[:40]} was found{told}. It may have been deleted by age, or never sent"
+            f"no span of trace {trace_id[:40]} was found{told}. It may have been deleted by age, or never sent; "
+            "Logs can be searched for it too"
         )
-    return await asked.records.ask(whole_trace, trace_id, period)
+    return await asked.records.ask(whole_trace, trace_id, period), period
 
 
 async def compared(asked: Asked) -> dict[str, Any]:
     """Beside one of the same kind that took as long as usual and failed nowhere, or the one that `with` names."""
     trace_id = asked.names["trace"].lower()
-    this = await _trace(asked, trace_id)
+    this, _ = await _trace(asked, trace_id)
     first = entry(this.roots)
     if first is None:
         raise NotThereError(f"trace {trace_id[:40]} has no span here, so there is nothing to compare")
@@ -140,7 +147,7 @@ async def compared(asked: Asked) -> dict[str, Any]:
     other_id = asked.text("with").lower() or await asked.records.ask(_normal, trace_id, around)
     if not other_id or other_id == trace_id:
         return {"trace_id": trace_id, "other_id": "", "entry": first}
-    other = await _trace(asked, other_id)
+    other, _ = await _trace(asked, other_id)
     return {
         "trace_id": trace_id,
         "other_id": other_id,

@@ -6,7 +6,9 @@
   const state = document.querySelector("[data-live-state]");
   const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
+  // Over a dialog that is open, or it would lie behind it and not be read out.
   const tell = (text) => {
+    (document.querySelector("dialog[open]") ?? document.body).append(told);
     told.textContent = String(text).slice(0, 400);
     clearTimeout(tell.timer);
     tell.timer = setTimeout(() => { told.textContent = ""; }, 6000);
@@ -23,7 +25,13 @@
     }
   };
 
-  // What the reader has opened, typed or scrolled stays; plots are drawn anew from their data.
+  const changedByHand = (field) => {
+    if (field.matches("select")) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+    return field.matches("textarea, input:not([type=hidden])") && field.value !== field.defaultValue;
+  };
+
+  // What the reader has opened, typed or scrolled stays; plots are drawn anew from their data. Forms that search stay
+  // as they are: they change with the address only, and a field called `attributes` hides those of its form.
   const morph = (html) => {
     const fresh = document.createElement("main");
     fresh.innerHTML = html;
@@ -33,8 +41,8 @@
       callbacks: {
         beforeNodeMorphed: (old, next) => {
           if (old.nodeType !== Node.ELEMENT_NODE) return true;
-          if (old.matches(".plot, [data-values], [data-keep]")) return false;
-          if (old.matches("details") && old.open) next.setAttribute("open", "");
+          if (old.matches(".plot, [data-values], [data-keep], form.search") || changedByHand(old)) return false;
+          if (old.matches("details") && next.matches?.("details")) next.toggleAttribute("open", old.open);
           return true;
         },
       },
@@ -74,8 +82,12 @@
   addEventListener("pageshow", connect);
 
   document.addEventListener("htmx:configRequest", (event) => { event.detail.headers["X-CSRF-Token"] = csrf; });
-  document.addEventListener("htmx:afterSettle", (event) => {
-    drawn(event.target);
+  // htmx would leave out the data of charts, which are elements of script; morphing keeps them and runs none.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target !== main || !event.detail.shouldSwap) return;
+    event.detail.shouldSwap = false;
+    morph(event.detail.serverResponse);
+    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
     connect();
   });
   document.addEventListener("htmx:responseError", (event) => tell(event.detail.xhr.responseText || "It was refused."));
@@ -83,6 +95,7 @@
   document.addEventListener("told", (event) => tell(event.detail?.value ?? ""));
   // Something was done: the dialog has served, and the page is read again as soon as the sidecar may have taken it.
   document.addEventListener("changed", async () => {
+    document.body.append(told);
     for (const open of document.querySelectorAll("dialog[open]")) open.close();
     for (const wait of [0, 1500]) {
       await new Promise((done) => setTimeout(done, wait));
@@ -94,6 +107,7 @@
   // The time range, in the address.
   const go = (changes) => {
     const query = new URLSearchParams(location.search);
+    for (const name of ["before", "batch", "index"]) query.delete(name);  // where another time's page ended
     for (const [name, value] of Object.entries(changes)) value ? query.set(name, value) : query.delete(name);
     location.search = query.toString();
   };
@@ -103,7 +117,7 @@
     const { name, value } = event.target;
     if (name === "last" && value === "custom") {
       custom.showModal();
-      event.target.value = event.target.dataset.before ?? event.target.options[0].value;
+      event.target.selectedIndex = [...event.target.options].findIndex((one) => one.defaultSelected);
       return;
     }
     go(name === "last" ? { last: value, from: "", to: "" } : { [name]: value });

@@ -347,3 +347,24 @@ def test_nothing_is_written_where_it_is_asked_and_times_are_utc(
 
 def test_no_more_rows_are_fetched_than_wanted(tmp_path: Path) -> None:
     assert len(Engine(tmp_path).sql("SELECT * FROM range(1000)", most=10).rows) == 10
+
+
+def test_each_question_finds_the_segments_of_its_moment(tmp_path: Path) -> None:
+    """A new one, one that was compressed, one that was moved to the archive, and one that is gone."""
+    folder, archive = tmp_path / "logs", tmp_path / "archive"
+    engine = Engine(folder, archive)
+    assert names(engine) == []
+    first = put(folder, "2026-11-23T11.jsonl", line(1))
+    assert names(engine) == ["span 1"]
+    second = put(folder, "2026-11-23T12.jsonl", line(2))
+    assert names(engine) == ["span 1", "span 2"]
+    put(folder, "2026-11-23T11.jsonl.gz", line(1))
+    first.unlink()
+    assert names(engine) == ["span 1", "span 2"]
+    (archive / "traces").mkdir(parents=True)
+    second.rename(archive / "traces" / second.name)
+    assert names(engine) == ["span 1", "span 2"]
+    (folder / "traces" / "2026-11-23T11.jsonl.gz").unlink()
+    assert names(engine) == ["span 2"]
+    shutil.rmtree(archive)
+    assert names(engine) == []

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 
 from analysis import requests
@@ -11,8 +12,8 @@ from analysis.engine import Engine
 from analysis.host import parts_of, utilization
 from analysis.period import DAY_NANO, HOUR_NANO, MINUTE_NANO, NANO, Period
 from analysis.requests import INDICATOR, response_times
-from analysis.summaries import Total, course, totals
-from processors.histogram import RELATIVE_ERROR
+from analysis.summaries import Cell, Total, course, courses, totals
+from processors.histogram import RELATIVE_ERROR, Histogram, of_values
 from tests.support.week import DAY, END, START, Request, Week
 
 WHOLE = Period(START * NANO, END * NANO)
@@ -134,3 +135,48 @@ def test_parts_of_a_course_hold_nothing_from_before_the_period(week: Week, engin
     assert sum(part.count for part in parts) == len(mine)
     (disk,) = utilization(engine, period, ("host.disk",))
     assert (disk.last, disk.samples) == (pytest.approx(mine[-1], rel=1e-9), len(mine))
+
+
+def test_several_indicators_are_told_as_each_alone(engine: Engine) -> None:
+    """Read at once; one that nobody measures has nothing."""
+    parts = WHOLE.cut(7)
+    asked = ("host.cpu", "host.disk", INDICATOR, "nothing.like.it")
+    found = courses(engine, asked, parts)
+    assert list(found) == list(asked)
+    for indicator in asked:
+        alone = course(engine, indicator, parts)
+        assert {key: _told(totals) for key, totals in found[indicator].items()} == {
+            key: _told(totals) for key, totals in alone.items()
+        }
+    assert found["host.disk"]
+    assert found["nothing.like.it"] == {}
+
+
+def test_keys_are_summed_as_they_are_grouped(week: Week, engine: Engine) -> None:
+    """All requests but the logins as one; what has no group is left out."""
+    parts = WHOLE.cut(7)
+    found = course(
+        engine, INDICATOR, parts, group=lambda key: None if key[2] == "/api/auth/login" else ("all", "others")
+    )
+    others = [[one for one in within(week, part) if one.route != "/api/auth/login"] for part in parts]
+    assert list(found) == [("all", "others")]
+    for total, expected in zip(found["all", "others"], others, strict=True):
+        assert (total.count, total.errors) == (len(expected), sum(one.status >= 500 for one in expected))
+        assert total.histogram.max == pytest.approx(max(one.seconds for one in expected))
+
+
+def test_a_line_is_added_as_its_histogram() -> None:
+    """Negative values and zeros too, and an empty one changes nothing."""
+    lines = [of_values(values) for values in ([-2.0, -0.5, 0.0, 0.0], [], [0.25, 0.3, 7.0])]
+    whole, merged = Total(), Histogram()
+    for index, line in enumerate(lines):
+        whole.add(Cell("of", index, ("a",), line.count, 1, orjson.dumps(line.to_json())))
+        merged.merge(line)
+    assert (whole.count, whole.errors, whole.histogram.to_json()) == (7, 3, merged.to_json())
+
+
+def _told(totals: list[Total]) -> list[tuple[int, int, int, float, float]]:
+    return [
+        (one.count, one.errors, one.histogram.count, one.histogram.max, one.histogram.quantile(0.9) if one.count else 0)
+        for one in totals
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import orjson
@@ -13,10 +14,10 @@ from click.testing import CliRunner
 
 from analysis.engine import Engine
 from analysis.period import Period
-from analysis.requests import response_times
+from analysis.requests import response_times, traffic
 from operations.cli import main
 from processors.histogram import RELATIVE_ERROR
-from tests.support.volume import DAY, MINUTE, NANO, Volume, record_volume
+from tests.support.volume import DAY, HOUR, MINUTE, NANO, Volume, record_volume
 from tests.support.week import iso
 
 END = 1_795_392_000 * NANO
@@ -68,6 +69,23 @@ def test_response_times_by_route_come_from_rollups(volume: Volume, days: int, go
     odd = Period(MONTH.end_unix_nano - days * DAY, MONTH.end_unix_nano)
     assert response_times(engine, odd)[0].requests == days * 24 * volume.hourly
     _quick(lambda: response_times(engine, odd), goal, is_long=is_long)
+
+
+@pytest.mark.parametrize(("days", "step", "goal"), [(1, 30 * MINUTE, 1.0), (30, DAY, 1.0)])
+def test_the_course_of_all_requests_comes_from_rollups(
+    volume: Volume, days: int, step: int, goal: float, *, is_long: bool
+) -> None:
+    """As a page draws it, between round times and odd ends: each part has the requests of its own minutes."""
+    engine = Engine(volume.folder)
+    start, end = MONTH.end_unix_nano - days * DAY, MONTH.end_unix_nano
+    marks = [start, *range(start - start % step + step, end, step), end]
+    parts = [Period(one, other) for one, other in pairwise(marks)]
+    found = traffic(engine, parts)
+    expected = [part.nanos * volume.hourly / HOUR for part in parts]
+    assert [one.requests for one in found] == pytest.approx(expected, abs=1)
+    assert sum(one.requests for one in found) == days * 24 * volume.hourly
+    assert sum(one.errors for one in found) == days * 24 * volume.failed_hourly
+    _quick(lambda: traffic(engine, parts), goal, is_long=is_long)
 
 
 def test_raw_records_are_asked_too(volume: Volume, *, is_long: bool) -> None:

@@ -19,6 +19,7 @@ from tests.support.week import END, NANO
 WEEK_END = END * NANO
 _VOID = frozenset({"area", "br", "hr", "img", "input", "link", "meta", "polyline", "rect", "path"})
 _UNSEEN = frozenset({"script", "datalist", "textarea"})
+_IN_LINE = frozenset({"a", "code", "kbd", "span"})
 
 
 class Opening(TestClient):
@@ -67,11 +68,14 @@ class Shown:
     """Each a list of rows of cells, the heads first."""
     links: dict[str, str] = field(default_factory=dict)
     """The first address with each text."""
+    every_link: list[str] = field(default_factory=list)
     charts: dict[str, Any] = field(default_factory=dict)
     """By the id of their figure."""
     fields: dict[str, str] = field(default_factory=dict)
     """What forms would send, the last of each name."""
     elements: Counter[str] = field(default_factory=Counter)
+    attributes: Counter[str] = field(default_factory=Counter)
+    """Their names, of all elements."""
     alerts: list[str] = field(default_factory=list)
     """What is told with the role alert."""
     opened: list[str] = field(default_factory=list)
@@ -97,6 +101,8 @@ class _Element:
 
 
 class _Reader(HTMLParser):
+    """Fails where an element is not closed as it was opened."""
+
     def __init__(self) -> None:
         super().__init__()
         self.shown = Shown("")
@@ -107,6 +113,8 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.shown.elements[tag] += 1
+        self.shown.attributes.update(given.keys())
+        self.texts.append(" ")
         self._begun(tag, given)
         if tag not in _VOID:
             self.path.append(_Element(tag, given, len(self.texts)))
@@ -120,13 +128,15 @@ class _Reader(HTMLParser):
         element = self.path.pop()
         assert element.name == tag, f"</{tag}> closes <{element.name}> at {self.getpos()}"
         self._ended(element, _spaced(self.texts[element.first :]))
+        if tag not in _IN_LINE:
+            self.texts.append(" ")
 
     def handle_data(self, data: str) -> None:
         inside = self.path[-1] if self.path else None
         if inside is not None and inside.name == "script":
             self.shown.charts[self._figure] = json.loads(data)
         elif inside is not None and inside.name == "textarea":
-            self.shown.fields[inside.given["name"]] = data
+            self.shown.fields[inside.given["name"]] += data
         elif inside is None or inside.name not in _UNSEEN:
             self.texts.append(data)
 
@@ -138,11 +148,12 @@ class _Reader(HTMLParser):
             shown.tables[-1].append([])
         elif tag == "figure":
             self._figure = given["id"]
+        elif tag == "textarea":
+            shown.fields[given["name"]] = ""
         elif tag == "input" and "name" in given:
             shown.fields[given["name"]] = given.get("value", "")
         elif tag == "option" and "selected" in given:
-            select = next(one for one in reversed(self.path) if one.name == "select")
-            shown.fields[select.given["name"]] = given.get("value", "")
+            shown.fields[self._select()] = given.get("value", "")
 
     def _ended(self, element: _Element, text: str) -> None:
         shown = self.shown
@@ -150,10 +161,17 @@ class _Reader(HTMLParser):
             shown.tables[-1][-1].append(text)
         elif element.name == "a":
             shown.links.setdefault(text, element.given["href"])
+            shown.every_link.append(element.given["href"])
         elif element.name == "summary":
             shown.opened.append(text)
+        elif element.name == "option" and "selected" in element.given and "value" not in element.given:
+            shown.fields[self._select()] = text
         if element.given.get("role") == "alert":
             shown.alerts.append(text)
+
+    def _select(self) -> str:
+        """The name of the one that its options are read of."""
+        return next(one.given["name"] for one in reversed(self.path) if one.name == "select")
 
 
 def _spaced(texts: list[str]) -> str:

@@ -260,7 +260,7 @@ def test_pages_know_the_configuration_and_how_long_records_are_kept(tmp_path: Pa
     assert site.retention["traces"] == "gzip after 12h, archive after 30 d, deleted after 90 d"
     assert site.retention["logs"] == "gzip after 12h, archive after 30 d, deleted after 60 d"
     other = site_of(source, config, tmp_path / "elsewhere" / "logs")
-    assert (other.archive, other.retention) == (None, {})
+    assert (other.archive, other.retention) == (tmp_path / "elsewhere" / "archive", {})
 
 
 def test_changed_bands_are_shown_as_they_would_stand_in_the_file(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def record_week(folder: Path) -> Week:
     week = Week(folder / "logs")
     chance = random.Random(17)  # noqa: S311  # the same week each time
     _live(week, chance)
-    _Recorder(week).write()
+    Recorder(week).write()
     return week
 
 
@@ -166,7 +166,7 @@ def _logins(week: Week) -> None:
         week.events.append(Event(ATTACK + number, "fossa.rate_limit.exceeded", "failure", None, hit))
 
 
-class _Recorder:
+class Recorder:
     """Lines as the sidecar writes them, judged in the order of their arrival."""
 
     def __init__(self, week: Week) -> None:

@@ -1,0 +1,103 @@
+"""Telemetry is written by whoever reaches the app: nothing of it ever runs in the browser of who looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from dashboard.pages import PAGES
+from tests.browser.chromium import Chromium
+from tests.browser.finding import content, links_of
+from tests.support.hostile import END, GATHERED, PAYLOADS, record_hostile
+from tests.support.page_process import PageProcess
+from tests.support.week import NANO
+
+KINDS = ("/requests/route", "/traces/", "/logs/around", "/errors/group", "/explore?", "/alerts/", "/rules/")
+"""Of pages that others link to, with what to show in their address."""
+NOTHING_TOLD = {"/rules", "/reports", "/alerts/routes", "/rules/http.server.mean"}
+"""They show no text of telemetry, or none of the last hours."""
+_OF_A_KIND = 2
+_SPAN = "?last=6h"
+_FIELDS = (
+    "/requests route sort",
+    "/requests/route service method route order status",
+    "/traces service name status least most attributes order trace",
+    "/logs text level service logger event trace attributes before batch",
+    "/logs/around time batch index",
+    "/errors find order",
+    "/errors/group type message service",
+    "/explore metric statistic by where find",
+    "/database longer",
+    "/alerts/routes rule severity",
+    "/rules find",
+    "/rules/http.server.p95 when0 clear0 when1",
+    "/reports form",
+    "/overview last",
+    "/overview zone",
+    "/overview refresh",
+    "/traces/by-id trace",
+    "/login next",
+    "/live path",
+    "/overview self path from_ name",
+)
+"""A page, and the fields of its address."""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    logs = record_hostile(tmp_path_factory.mktemp("hostile"))
+    with PageProcess(logs, END * NANO) as pages, httpx.Client(base_url=pages.address, timeout=60) as client:
+        yield client
+
+
+def _addresses(client: httpx.Client) -> list[str]:
+    """Every page, and of those that need to be told what to show the first and the last that are linked."""
+    listed = [f"{page.path}{_SPAN}" for page in PAGES if "{" not in page.path and not page.path.startswith(KINDS)]
+    links = [link for address in listed for link in links_of(content(client, address))]
+    found = [*listed, "/alerts/routes", "/explore", f"/traces/{GATHERED}", f"/traces/{GATHERED}/compare"]
+    for kind in KINDS:
+        of_kind = list(dict.fromkeys(link for link in links if link.startswith(kind)))
+        found += of_kind[:_OF_A_KIND] + of_kind[_OF_A_KIND:][-_OF_A_KIND:]
+    return found
+
+
+def test_nothing_of_telemetry_runs(chromium: Chromium, hostile: httpx.Client) -> None:
+    """On no page, with all that opens opened and every chart pointed at; and what is shown is what was sent."""
+    visitor = chromium.visitor(str(hostile.base_url))
+    found = visitor.visit(_addresses(hostile), {}, open=True, says="__ran(")
+    visitor.close()
+    told = _faults(found)
+    print(*told, sep="\n")
+    assert told == []
+    assert {urlsplit(one["address"]).path for one in found if not one["says"]} <= NOTHING_TOLD
+    assert {link for one in found for link in one["links"] if not link.startswith(str(hostile.base_url))} == set()
+
+
+def test_nothing_of_an_address_runs(chromium: Chromium, hostile: httpx.Client) -> None:
+    """Whoever is sent a link with such a text in any of its fields sees a page or a refusal."""
+    asked = []
+    for number, line in enumerate(_FIELDS):
+        path, *fields = line.split()
+        texts = [PAYLOADS[(number + place) % (len(PAYLOADS) - 1)] for place in range(len(fields))]
+        asked += [f"{path}?{urlencode(dict(zip(fields, texts, strict=True)))}"]
+    asked += [f"/{part}/{quote(PAYLOADS[0], safe='')}" for part in ("traces", "alerts", "rules", "nothing")]
+    visitor = chromium.visitor(str(hostile.base_url))
+    found = visitor.visit(asked, {}, open=True)
+    visitor.close()
+    told = _faults(found)
+    print(*told, sep="\n")
+    assert told == []
+    assert {one["status"] for one in found} <= {200, 400, 404}
+    assert {link for one in found for link in one["links"] if not link.startswith(str(hostile.base_url))} == set()
+
+
+def _faults(found: list[dict[str, Any]]) -> list[str]:
+    """But for refusals, which the console tells of."""
+    refused = "error: Failed to load resource: the server responded with a status of 40"
+    return [
+        f"{one['address'][:200]}: {fault}" for one in found for fault in one["faults"] if not fault.startswith(refused)
+    ]
