@@ -33,7 +33,7 @@ from processors.histogram import of_values
 from processors.rollups import STREAMS, Subject, Summary
 from storage.names import hour_of
 from tests.support.otlp import PROTOBUF
-from tests.support.pages import pages_of
+from tests.support.pages import pages_of, wait_until
 from tests.support.sidecar import WITH_PAGES, Sidecar
 from tests.support.volume import DAY, HOUR, MINUTE, record_volume
 
@@ -175,6 +175,8 @@ def ingest(rounds: int) -> None:
                 used.append((_seconds_of(web) - before) / _ROUND_SECONDS)
                 events.append(received() - had)
         priority = web.nice()
+        shown = get(row.endpoints["dashboard"], "/overview", HX_Request="true")[1]
+        assert b"requests-chart" in shown, shown[:500]
     print(f"ingest, {_CLIENTS} clients, {SPANS}-span requests, {_ROUND_SECONDS:g} s a round, {rounds} rounds of each")
     for told, found in (("no page open", alone), (f"{PAGES} pages open", looked_at)):
         line(f"  {told}", statistics.median(map(len, found)) * SPANS / _ROUND_SECONDS / _KILO, "k spans/s")
@@ -232,7 +234,7 @@ def open_pages(address: str, count: int) -> Iterator[Callable[[], int]]:
             threads.append(threading.Thread(target=read, args=(index, connection)))
             threads[-1].start()
             time.sleep(_SPREAD_SECONDS / count)
-        assert all(told), f"{told.count(0)} of {count} pages have no content"
+        wait_until(lambda: all(told), f"{told.count(0)} of {count} pages have no content")
         yield lambda: sum(told)
     finally:
         for connection in sockets:

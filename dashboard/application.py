@@ -9,7 +9,14 @@ from urllib.parse import quote
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Scope
 
@@ -136,7 +143,9 @@ class Pages:
 
     async def refused(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # the only kind that comes here
-        if error.status_code != 404 or request.url.path.startswith(("/api/", "/static/")):  # noqa: PLR2004  # not found
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+        if error.status_code != 404 or request.url.path.startswith("/static/"):  # noqa: PLR2004  # not found
             return PlainTextResponse(f"{error.detail}\n", error.status_code, headers=error.headers)
         return self._problem(request, "No such page", "Nothing lies at this address. The menu has all there is.", 404)
 

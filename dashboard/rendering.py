@@ -34,7 +34,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        enable_async=False,
+        auto_reload=False,  # a new template would meet the old code
     )
     made.filters.update(
         ago=ago,

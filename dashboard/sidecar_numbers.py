@@ -21,13 +21,13 @@ _TIMEOUT_SECONDS = 5.0
 
 def scraped(endpoint: str) -> tuple[dict[str, float], str]:
     """By name, those of one name added up; or why there are none."""
+    samples: dict[str, float] = {}
     try:
         with urllib3.PoolManager(retries=False, timeout=_TIMEOUT_SECONDS) as pool:
             text = pool.request("GET", f"http://{endpoint}/metrics").data.decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
     except (urllib3.exceptions.HTTPError, ValueError) as error:
         return {}, f"its metrics at {endpoint} can't be read: {error}"
-    samples: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            samples[sample.name] = samples.get(sample.name, 0.0) + sample.value
     return samples, ""

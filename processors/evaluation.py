@@ -56,6 +56,10 @@ class Transition(NamedTuple):
     traces: tuple[str, ...]
 
 
+_NEARLY = 1000 / 1024
+"""Of a unit: four digits of the smaller one would not be read."""
+
+
 def format_value(value: float | None, unit: str) -> str:
     """For people: 3.21 s, 45 ms, 5.2 %, 1.5 GiB, 12."""
     if value is None or math.isnan(value):
@@ -66,7 +70,7 @@ def format_value(value: float | None, unit: str) -> str:
         return f"{value * 100:.3g} %"
     if unit == "By":
         for name, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-            if abs(value) >= size:
+            if abs(value) >= _NEARLY * size:
                 return f"{value / size:.3g} {name}"
     return f"{value:.4g}"
 

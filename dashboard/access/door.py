@@ -25,7 +25,6 @@ class Door:
         """A Set-Cookie header for this session; an empty value ends it."""
         return set_cookie(value, secure=self.site.settings.tls is not None or request.scope["scheme"] == "https")
 
-
     def admits(self, request: Request) -> bool:
         """Whether who began this request may still see what it gives: a stream lasts longer than a session."""
         identity = request.state.identity

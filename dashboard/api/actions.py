@@ -5,23 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboard.actions import operator_of
 from dashboard.api.alerts import AlertId, SilenceModel, silence_json
 from dashboard.api.problems import documented
 from dashboard.api.values import Model, Text
 from dashboard.operating import Operating
-from processors.matchers import parse_matcher
+from processors.matchers import MatcherText
 
 ROUTER = APIRouter(tags=["actions"])
 _Receiver = Annotated[str, Path(max_length=256, description="As alerting.receivers has it.")]
 _CHANGES = documented(404, 409, 413)
-
-
-def _is_matcher(text: str) -> str:
-    parse_matcher(text)
-    return text
 
 
 class Given(Model):
@@ -38,7 +33,7 @@ class Note(Given):
 class NewSilence(Given):
     kind: Literal["silence", "maintenance", "emergency"] = "silence"
     """maintenance quietens everything but critical security alerts, emergency everything: both without matchers."""
-    matchers: list[Annotated[str, Field(max_length=500), AfterValidator(_is_matcher)]] = Field([], max_length=20)
+    matchers: list[Annotated[MatcherText, Field(max_length=500)]] = Field([], max_length=20)
     """All of them hold for what is silenced, for example `alertname = host.disk`; operators are =, !=, =~ and !~."""
     seconds: float = Field(ge=1, le=366 * 86400, allow_inf_nan=False)
     """How long from now; an emergency lasts at most a day."""

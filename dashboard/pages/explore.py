@@ -20,6 +20,8 @@ _MOST_SERIES = 12
 _MOST_NAMES = 300
 _LONGEST_NANO = 7 * DAY_NANO
 _MILLI = 1_000_000
+_KNOWN_UNITS = frozenset({"", "1", "s", "ms", "By", "ratio", "%"})
+"""That the axis tells."""
 
 
 async def content(asked: Asked) -> dict[str, Any]:
@@ -93,7 +95,13 @@ def _charts(period: Period, found: list[tuple[str, MetricSeries]]) -> list[dict[
             for labels, values in one.series
         ]
         title = ", ".join(f"{name} ({one.statistic})" for name, one in members)
-        charts.append({"title": title, "unit": unit or "1", "spec": lines(times, drawn, unit=unit or "1")})
+        charts.append(
+            {
+                "title": title,
+                "note": "" if unit in _KNOWN_UNITS else unit[:20],
+                "spec": lines(times, drawn, unit=unit or "1"),
+            }
+        )
     return charts
 
 

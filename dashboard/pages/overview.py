@@ -16,7 +16,7 @@ from analysis.latency import EVERY_ROUTE, route_course
 from analysis.period import DAY_NANO, MINUTE_NANO, Period
 from analysis.published import Judged, published
 from analysis.requests import RequestTimes, traffic
-from analysis.summaries import course
+from analysis.summaries import courses
 from dashboard.bands import band_ranges, rules_of
 from dashboard.charts import Line, Mark, bars, lines
 from dashboard.page import Asked, Page
@@ -32,7 +32,7 @@ _LOOK_NANO = DAY_NANO
 _EXTERNAL = frozenset({"backend", "database", "frontend"})
 _DEPLOYS = 5
 _MOST_ALERTS = 8
-_HOST = (("host.cpu", "CPU", 1), ("host.memory", "memory", 1), ("host.disk", "disk", 2))
+_HOST = (("host.cpu", "CPU"), ("host.memory", "memory"), ("host.disk", "disk"))
 _MILLI = 1_000_000
 
 
@@ -87,13 +87,17 @@ def _traffic(engine: Engine, parts: tuple[Period, ...]) -> list[RequestTimes]:
 
 
 def _host(engine: Engine, parts: tuple[Period, ...]) -> list[tuple[str, tuple[float | None, ...]]]:
-    """The mean of each part, by resource; disks apart."""
+    """The mean of each part, by resource; hosts are named where there are several."""
     found = []
-    for indicator, name, labels in _HOST:
-        for key, totals in sorted(course(engine, indicator, parts).items()):
-            of = " ".join(key[1:labels]) if labels > 1 else ""
+    by_indicator = courses(engine, [indicator for indicator, _ in _HOST], parts)
+    for indicator, name in _HOST:
+        known = by_indicator[indicator]
+        # An app that does not say on which host it runs measures one that is named already.
+        named = {key: totals for key, totals in known.items() if key[0]} or known
+        several = len({key[0] for key in named}) > 1
+        for key, totals in sorted(named.items()):
             values = tuple(one.histogram.sum / one.count if one.count else None for one in totals)
-            found.append((f"{name} {of}".strip(), values))
+            found.append((" ".join((name, *key[0 if several else 1 :])), values))
     return found
 
 

@@ -13,7 +13,7 @@ from analysis.period import DAY_NANO, Period
 from analysis.report import report
 from dashboard.bands import band_ranges
 from dashboard.charts import Line, bars, lines
-from dashboard.page import Asked, Page
+from dashboard.page import Asked, NotThereError, Page
 from dashboard.records import Same
 from processors.settings import ThresholdSettings
 
@@ -27,6 +27,8 @@ async def content(asked: Asked) -> dict[str, Any]:
     end = asked.view.period.end_unix_nano
     end -= end % (60 * 10**9)
     period = Period(max(0, end - _DAYS[form] * DAY_NANO), end)
+    if period.nanos < _DAYS[form] * DAY_NANO:
+        raise NotThereError("there is no such time to report on: choose one that ends later")
     made = await asked.records.shared(
         ("report", form, end // (300 * 10**9)), lambda: _made(asked, form, period), _FRESH_SECONDS
     )

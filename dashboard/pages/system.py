@@ -45,7 +45,7 @@ async def content(asked: Asked) -> dict[str, Any]:
         ],
         "lag": samples.get(LAG),
         "lag_band": "warning" if samples.get(LAG, 0.0) > LAG_SECONDS else "normal",
-        "accepted": sum(value for name, value in samples.items() if name.startswith("otelcol_receiver_accepted")),
+        "accepted": sum(value for name, value in samples.items() if _counts_accepted(name)),
         "used": used,
         "used_bytes": sum(one.bytes for one in used),
         "day_bytes": sum(one.last_day_bytes for one in used),
@@ -55,6 +55,11 @@ async def content(asked: Asked) -> dict[str, Any]:
 
 
 PAGE = Page("/system", "System", "system.html.j2", content, refresh="30s", ranged=False)
+
+
+def _counts_accepted(name: str) -> bool:
+    """When each was made stands beside them as `_created`."""
+    return name.startswith("otelcol_receiver_accepted") and name.endswith("_total")
 
 
 def _collector(state: State) -> CollectorRow | None:

@@ -21,7 +21,7 @@ NAN = float("nan")
 
 def _window(number: int, p95: float) -> Window:
     start = number * WINDOW_NANO
-    return Window(start, start + WINDOW_NANO, "working", 60, 0, (0.1, p95, NAN))
+    return Window(start, start + WINDOW_NANO, "working hours", 60, 0, (0.1, p95, NAN))
 
 
 @pytest.fixture

@@ -77,6 +77,6 @@ export const look = async (page, address, { modes, open = false, shots = "", say
     await openAll(page);
     await hover(page);
   }
-  if (says) found.says = (await page.locator("main").innerText()).split(says).length - 1;
+  if (says) found.says = await page.evaluate((text) => document.body.innerText.split(text).length - 1, says);
   return found;
 };

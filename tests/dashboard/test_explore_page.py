@@ -46,7 +46,7 @@ def test_a_gauge_is_drawn_as_it_was_measured(week: Week, pages: Opening) -> None
     assert chart["times"] == [part.start_unix_nano // 1_000_000 for part in parts]
     (line,) = chart["series"]
     assert (line["name"], line["values"]) == (DISK, pytest.approx(means(week.disk, parts)))
-    assert f"{DISK} (mean) 1 Values" in shown.text
+    assert f"{DISK} (mean) Values" in shown.text
     largest = pages.shown("/explore", **asked, metric=DISK, statistic="max").charts["metric-1"]["series"][0]
     assert largest["values"][0] == max(value for at, value in week.disk if parts[0].holds(round(at * NANO)))
 
