@@ -48,7 +48,7 @@ def rate(found: Iterable[Growth], starts: Sequence[int], width_nano: int) -> lis
     amounts: list[float | None] = [None] * len(starts)
     end = 0
     for one in found:
-        end = max(end, one.until_unix_nano)
+        end = max(end, starts[one.part] + width_nano if _at_once(one) else one.until_unix_nano)
         _spread(amounts, one, starts[0], width_nano)
     seconds = [max(1, min(start + width_nano, end) - start) / 1e9 for start in starts]
     return [None if amount is None else amount / length for amount, length in zip(amounts, seconds, strict=True)]
@@ -128,11 +128,16 @@ def _buckets(text: str | None) -> Buckets | None:
     return tuple(map(float, bounds)), tuple(counts)
 
 
+def _at_once(grown: Growth) -> bool:
+    """Nobody says how long it took: it counts for the whole part in which it was told."""
+    return grown.part >= 0 and grown.since_unix_nano >= grown.until_unix_nano
+
+
 def _spread(amounts: list[float | None], grown: Growth, start: int, width: int) -> None:
     since, until = grown.since_unix_nano, grown.until_unix_nano
+    if _at_once(grown):
+        amounts[grown.part] = (amounts[grown.part] or 0.0) + grown.amount
     if since >= until:
-        if grown.part >= 0:
-            amounts[grown.part] = (amounts[grown.part] or 0.0) + grown.amount
         return
     first, last = max(0, (since - start) // width), (until - 1 - start) // width
     for part in range(first, min(last, len(amounts) - 1) + 1):

@@ -200,14 +200,21 @@ class State:
 def _connected_for_reading(path: Path) -> sqlite3.Connection:
     """Where not even the log's index can be made, and nobody writes, the file alone is read."""
     address = path.absolute().as_uri()
-    connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    try:
+        return _answering(f"{address}?mode=ro")
+    except sqlite3.OperationalError:
+        if os.access(path.parent, os.W_OK) or not path.is_file():
+            raise
+        return _answering(f"{address}?mode=ro&immutable=1")
+
+
+def _answering(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.Error:
         connection.close()
-        if os.access(path.parent, os.W_OK):
-            raise
-        return sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        raise
     return connection
 
 

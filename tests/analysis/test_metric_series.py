@@ -175,6 +175,12 @@ def test_a_delta_that_does_not_say_since_when_goes_on_from_the_last_one(tmp_path
     assert one(put(tmp_path, *points)) == [1.5, 1.0, 1.0, None]
 
 
+def test_a_single_delta_is_no_burst(tmp_path: Path) -> None:
+    """Where nobody says how long it took, it counts for the whole part and not for the moment in which it was told."""
+    only = counter(1.001, 60, start_time_unix_nano=0, temporality="DELTA")
+    assert one(put(tmp_path, only)) == [None, 1.0, None, None]
+
+
 def test_streams_are_told_apart_by_who_sends_them(tmp_path: Path) -> None:
     """Two processes count on their own; between their points nothing is reset."""
     points = [

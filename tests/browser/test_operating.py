@@ -127,7 +127,12 @@ def test_an_incident_is_seen_followed_and_handled(
     page.wait("main .band:has-text('silenced')")
     assert running.silences() == [("olga", "we mend <b>the pump</b>")]
     alert = page.path
-    found = visitor.visit(["/alerts", alert, "/alerts/routes", "/overview", "/system"], modes, open=True, shots=SHOTS)
+    found = visitor.visit(
+        ["/alerts", alert, "/alerts/routes", "/overview", "/system"],
+        modes,
+        open=True,
+        shots=SHOTS and f"{SHOTS}/incident",
+    )
     assert faults_of(found) == []
 
     page.go("/alerts?refresh=2s")

@@ -121,3 +121,55 @@ def test_what_one_process_reads_never_harms_what_another_has_open(tmp_path: Path
     assert read_elsewhere() == f"{found}\n"
     for state in (first, second):
         state.close()
+
+
+def test_reading_changes_nothing_and_makes_nothing(tmp_path: Path) -> None:
+    """Whoever only looks sees what is there, also while somebody writes, and can't write."""
+    path = tmp_path / "state.db"
+    with pytest.raises(StateError, match=r"state\.db"):
+        State.reading(path)
+    assert list(tmp_path.iterdir()) == []
+    writer = State.open(path)
+    writer.record_start(ROW)
+    reader = State.reading(path)
+    assert reader.collector() == ROW
+    writer.record_stop(2)
+    assert reader.collector() == CollectorRow(4711, "0.1.0", {"grpc": "127.0.0.1:4317"}, 1, 2)
+    with pytest.raises(StateError, match="readonly"), reader.transaction() as connection:
+        connection.execute("DELETE FROM collector")
+    reader.close()
+    writer.close()
+
+
+def test_reading_an_archive_needs_no_right_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the folder is read only, as on a medium or for another user, its last state is read all the same."""
+    path = tmp_path / "state.db"
+    writer = State.open(path)
+    writer.record_start(ROW)
+    writer.close()
+    real = sqlite3.connect
+
+    def connect(address: object, **given: object) -> sqlite3.Connection:
+        # As SQLite does where it can make no index of its log: root may write everywhere, so a test can't forbid it.
+        if "immutable" not in str(address):
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(address, **given)  # type: ignore[call-overload,no-any-return]  # as it was called
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StateError):
+        State.open(path)
+    assert State.reading(path).collector() == ROW
+
+
+@pytest.mark.parametrize(("version", "way_out"), [(1, "forecourt collector"), (999, "pip install --upgrade forecourt")])
+def test_reading_another_version_says_what_to_do(tmp_path: Path, version: int, way_out: str) -> None:
+    """An older one is migrated by its collector, a newer one wants a newer Forecourt; neither is touched."""
+    path = tmp_path / "state.db"
+    State.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(StateError, match=way_out):
+        State.reading(path)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (version,)
