@@ -210,7 +210,7 @@ def test_an_empty_database_page_says_what_records_queries(tmp_path: Path) -> Non
     assert "No query took so long." in shown.text
 
 
-def _report(week: Week, folder: Path, form: str) -> Any:
+def _report(folder: Path, form: str) -> Any:
     """What the page is made of."""
     site = Site(folder, None, clock=lambda: WEEK_END)
     query = {"form": form}
@@ -223,7 +223,7 @@ def _report(week: Week, folder: Path, form: str) -> Any:
 @pytest.mark.parametrize(("form", "days"), [("weekly", 7), ("monthly", 30)])
 def test_a_report_is_that_of_the_command(week: Week, form: str, days: int) -> None:
     """The same numbers, to the last of them."""
-    assert _report(week, week.logs, form) == ask(week, "report", form, between=(END - days * DAY, END))
+    assert _report(week.logs, form) == ask(week, "report", form, between=(END - days * DAY, END))
 
 
 def test_the_report_as_it_is_read(week: Week) -> None:
