@@ -24,6 +24,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import orjson
 import psutil
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -158,20 +159,19 @@ def sizes(address: str, path: str) -> None:
 
 def ingest(rounds: int) -> None:
     """With a hundred pages open and with none, in turn, so that the machine's moods hit both."""
-    bodies = [request(seed) for seed in range(40)]
     with tempfile.TemporaryDirectory() as name, Sidecar(Path(name), WITH_PAGES) as sidecar:
         row = pages_of(sidecar.logs)
         web = psutil.Process(row.pid)
-        _send(sidecar, bodies, _ROUND_SECONDS)
+        _send(sidecar, _ROUND_SECONDS)
         alone: list[list[float]] = []
         looked_at: list[list[float]] = []
         used: list[float] = []
         events: list[int] = []
         for _ in range(rounds):
-            alone.append(_send(sidecar, bodies, _ROUND_SECONDS))
+            alone.append(_send(sidecar, _ROUND_SECONDS))
             with open_pages(row.endpoints["dashboard"], PAGES) as received:
                 before, had = _seconds_of(web), received()
-                looked_at.append(_send(sidecar, bodies, _ROUND_SECONDS))
+                looked_at.append(_send(sidecar, _ROUND_SECONDS))
                 used.append((_seconds_of(web) - before) / _ROUND_SECONDS)
                 events.append(received() - had)
         priority = web.nice()
@@ -188,15 +188,38 @@ def ingest(rounds: int) -> None:
     line("  pages changed, in a round", statistics.median(events), "times")
 
 
-def _send(sidecar: Sidecar, bodies: Sequence[bytes], seconds: float) -> list[float]:
+def _bodies() -> list[bytes]:
+    """Of this moment, so that the pages have something to show."""
+    bodies = []
+    for seed in range(40):
+        message = ExportTraceServiceRequest.FromString(request(seed))
+        spans = message.resource_spans[0].scope_spans[0].spans
+        later = time.time_ns() - spans[-1].end_time_unix_nano
+        for span in spans:
+            span.start_time_unix_nano += later
+            span.end_time_unix_nano += later
+        bodies.append(message.SerializeToString())
+    return bodies
+
+
+def _mark(client: int, number: int) -> bytes:
+    """At the end of a body it makes it another one: what is sent again is judged once."""
+    message = ExportTraceServiceRequest()
+    message.resource_spans.add(schema_url=f"{client}/{number}")
+    return message.SerializeToString()
+
+
+def _send(sidecar: Sidecar, seconds: float) -> list[float]:
     """The seconds that each acknowledged request took."""
+    bodies = _bodies()
     ends = time.monotonic() + seconds
     taken: list[list[float]] = [[] for _ in range(_CLIENTS)]
 
     def run(client: int) -> None:
         connection = sidecar.connect()
         while (began := time.monotonic()) < ends:
-            connection.request("POST", "/v1/traces", bodies[(client + len(taken[client])) % len(bodies)], PROTOBUF)
+            body = bodies[(client + len(taken[client])) % len(bodies)] + _mark(client, len(taken[client]))
+            connection.request("POST", "/v1/traces", body, PROTOBUF)
             answer = connection.getresponse()
             answer.read()
             assert answer.status == http.client.OK, answer.status

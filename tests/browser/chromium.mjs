@@ -15,6 +15,7 @@ const ARGUMENTS = [
 ];
 const PATIENCE_MS = 20_000;
 const AT_ONCE = 3;
+const MOST_FAULTS = 50;
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ARGUMENTS });
 const contexts = [];
@@ -39,13 +40,23 @@ const opened = async (base, options) => {
 const watched = async (context) => {
   const page = await context.made.newPage();
   page.faults = [];
-  const say = (text) => page.faults.push(text.slice(0, 600));
+  const say = (text) => page.faults.length < MOST_FAULTS && page.faults.push(text.slice(0, 600));
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && say(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => say(`exception: ${error.message}`));
   page.on("dialog", (dialog) => { say(`dialog: ${dialog.message()}`); dialog.dismiss(); });
   page.on("request", (request) => own(request.url(), context.host) || say(`request: ${request.url()}`));
   page.on("response", (response) => response.status() >= 500 && say(`answer: ${response.status()} ${response.url()}`));
   return page;
+};
+
+/** A page that was left meanwhile, or does not come to rest, is a fault of it like others. */
+const looked = async (page, address, wish) => {
+  try {
+    return await look(page, address, wish);
+  } catch (error) {
+    page.faults.push(`broken off: ${error.message.slice(0, 600)}`);
+    return { address, status: 0, title: "", problem: "", links: [], says: 0, axe: {}, wide: {} };
+  }
 };
 
 const COMMANDS = {
@@ -71,7 +82,7 @@ const COMMANDS = {
       for (let next = left.shift(); next; next = left.shift()) {
         const page = await watched(apart);
         const [number, address] = next;
-        found[number] = { ...(await look(page, address, wish)), faults: page.faults };
+        found[number] = { ...(await looked(page, address, wish)), faults: page.faults };
         await page.close();
       }
       await apart.made.close();

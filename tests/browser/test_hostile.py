@@ -20,7 +20,7 @@ KINDS = ("/requests/route", "/traces/", "/logs/around", "/errors/group", "/explo
 """Of pages that others link to, with what to show in their address."""
 QUIET = {"/rules", "/reports", "/security/evidence", "/alerts/routes"}
 """Pages that show no text of telemetry where there is only this."""
-_OF_A_KIND = 2
+_OF_A_KIND = 1
 _SPAN = "?last=6h"
 _FIELDS = (
     "/requests route sort",

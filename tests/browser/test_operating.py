@@ -115,11 +115,11 @@ def test_an_incident_is_seen_followed_and_handled(
     assert "user-7" in page.text(".span-details table.attributes >> nth=0")
 
     page.go("/alerts?refresh=2s")
-    page.click("button:has-text('Acknowledge')")
+    page.click("[aria-labelledby=firing-title] button:has-text('Acknowledge')")
     page.wait("#told:has-text('acknowledged')")
-    page.wait("td:has-text('acknowledged by olga')", timeout=_TICKS_MS)
+    page.wait("[aria-labelledby=firing-title] td:has-text('acknowledged by olga')", timeout=_TICKS_MS)
 
-    page.click(f"main a:has-text('{RULE}')")
+    page.click(f"[aria-labelledby=firing-title] td a:has-text('{RULE}')")
     page.click("button[data-opens=silence-dialog]")
     page.fill("#silence-dialog input[name=comment]", "we mend <b>the pump</b>")
     page.click("#silence-dialog button[type=submit]")

@@ -13,7 +13,7 @@ from tests.browser.finding import SHOTS, content, faults_of, links_of
 WITH_AN_ALERT = {"/alerts/{alert}"}
 """Nobody judged the week: the pages of alerts are looked at where one fires."""
 _MOST_LINKS = 150
-_OF_A_KIND = 2
+_OF_A_KIND = 3
 
 
 def test_every_page_is_well(
