@@ -88,7 +88,7 @@ def feature_use(engine: Engine, period: Period) -> list[FeatureUse]:
         UNION ALL
         SELECT event, 'event', count(*), count(*) FILTER (WHERE outcome = 'failure'), count(DISTINCT {USER}),
                max(event_unix_nano)
-        FROM business GROUP BY event
+        FROM business WHERE event IS NOT NULL GROUP BY event
         """,  # noqa: S608  # our own expressions
         (),
         period,

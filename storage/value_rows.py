@@ -41,7 +41,7 @@ def _values(rule: str, key: str, content: bytes) -> RecordedValues | None:
         minutes, slots = orjson.loads(content)
         pairs = tuple((str(label), str(value)) for label, value in orjson.loads(key))
         return RecordedValues(rule, pairs, tuple(_ring(minutes, MINUTE_NANO)), tuple(_ring(slots, SLOT_NANO)))
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, LookupError):
         return None
 
 

@@ -11,14 +11,18 @@ const MODES = {
 
 const settled = async (page) => {
   await page.waitForFunction(() => !document.querySelector("#content > .waiting"));
-  // Charts are drawn when they are seen.
+  // Charts are drawn when they are seen, and drawn again when they are seen in other colours or another width.
   await page.evaluate(async () => {
+    const frames = async (most, until) => {
+      for (let frame = 0; frame < most && !until(); frame += 1) await new Promise(requestAnimationFrame);
+    };
     for (const plot of document.querySelectorAll("figure.chart div.plot")) {
       plot.scrollIntoView({ block: "center" });
-      for (let frame = 0; frame < 120 && !plot.firstElementChild; frame += 1) await new Promise(requestAnimationFrame);
+      await frames(2, () => false);
+      await frames(120, () => plot.firstElementChild);
     }
     scrollTo(0, 0);
-    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+    await frames(3, () => false);
   });
 };
 

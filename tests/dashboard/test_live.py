@@ -147,13 +147,14 @@ def test_a_hundred_who_look_cost_one_rendering(tmp_path: Path) -> None:
 
 def test_a_rendering_is_shared_for_a_moment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks again later sees what is then."""
-    monkeypatch.setattr(shown_module, "_SHARED_SECONDS", 0.0)
     counted = Counted(tmp_path)
 
     async def test() -> None:
-        await counted.renderer.content(counted.wanted())
-        await counted.renderer.content(counted.wanted())
-        assert counted.contents == 2
+        for seconds, contents in ((60.0, 1), (0.0, 3)):
+            monkeypatch.setattr(shown_module, "_SHARED_SECONDS", seconds)
+            await counted.renderer.content(counted.wanted())
+            await counted.renderer.content(counted.wanted())
+            assert counted.contents == contents
 
     run(test)
 

@@ -367,6 +367,7 @@ def test_who_may_only_look_changes_nothing(folder: Path) -> None:
         shown = pages.shown("/alerts")
         assert "Acknowledge" not in shown.text
         assert "matchers" not in shown.fields
+        assert "Who did what here" not in pages.shown("/system").text
         assert pages.refused(f"/alerts/{DOWN}/acknowledge") == (
             403,
             "viktor may look, and not change anything: that needs the role operate\n",
@@ -375,6 +376,7 @@ def test_who_may_only_look_changes_nothing(folder: Path) -> None:
     with Acting(folder, NOW, settings=WITH_USERS) as pages:
         pages.log_in(OPERATOR)
         assert "Acknowledge" in pages.shown("/alerts").text
+        assert "Who did what here" in pages.shown("/system").text
         pages.told(f"/alerts/{DOWN}/acknowledge")
     assert [one.by for one in acknowledgements(folder)] == ["olga"]
     assert [(one.by_whom, one.action) for one in written(folder) if one.action == "acknowledge"] == [
