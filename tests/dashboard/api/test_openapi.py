@@ -78,7 +78,7 @@ def _serve(evening: Path) -> Iterator[None]:
 
 
 @schema.parametrize()
-@settings(max_examples=5, derandomize=True, deadline=None)
+@settings(max_examples=3, derandomize=True, deadline=None)
 def test_it_answers_as_described(case: Any) -> None:
     """Every operation, with what fits and what does not: documented statuses, its own types, never a fault of ours."""
     assert case.operation.app is served
