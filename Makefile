@@ -36,6 +36,7 @@ bench:
 	$(BIN)/python benchmarks/baselines.py
 	$(BIN)/python benchmarks/anomaly.py --synthetic
 	$(BIN)/python benchmarks/attacks.py
+	$(BIN)/python benchmarks/dashboard.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info

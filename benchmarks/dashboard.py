@@ -176,7 +176,7 @@ def ingest(rounds: int) -> None:
                 events.append(received() - had)
         priority = web.nice()
         shown = get(row.endpoints["dashboard"], "/overview", HX_Request="true")[1]
-        assert b"requests-chart" in shown, shown[:500]
+        assert b"No request was recorded" not in shown, "the pages show nothing"
     print(f"ingest, {_CLIENTS} clients, {SPANS}-span requests, {_ROUND_SECONDS:g} s a round, {rounds} rounds of each")
     for told, found in (("no page open", alone), (f"{PAGES} pages open", looked_at)):
         line(f"  {told}", statistics.median(map(len, found)) * SPANS / _ROUND_SECONDS / _KILO, "k spans/s")
