@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Property tests draw few examples by default and many with --long."""
-    settings.register_profile("short", max_examples=60, deadline=None)
+    settings.register_profile("short", max_examples=40, deadline=None)
     settings.register_profile("long", max_examples=2000, deadline=None)
     settings.load_profile("long" if config.getoption("--long") else "short")
 
