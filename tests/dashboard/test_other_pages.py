@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -356,11 +357,13 @@ def test_numbers_that_cannot_be_read_are_told(tmp_path: Path, answer: Any, told:
     assert "<i>" not in shown.html
 
 
-def test_without_a_sidecar_it_says_how_to_start_one(week: Week) -> None:
+def test_without_a_sidecar_it_says_how_to_start_one(week: Week, tmp_path: Path) -> None:
     """What lies there is told all the same, stream by stream."""
-    with Opening(week.logs, retention={"traces": "deleted after 90 d"}) as pages:
+    logs = tmp_path / "logs"  # commands that other tests try make a state database in the week's own folder
+    shutil.copytree(week.logs, logs, ignore=shutil.ignore_patterns("state.db*"))
+    with Opening(logs, retention={"traces": "deleted after 90 d"}) as pages:
         shown = pages.shown("/system")
-    assert f"Sidecar ■ not judging no sidecar has run on {week.logs}. Start one with: forecourt collector" in shown.text
+    assert f"Sidecar ■ not judging no sidecar has run on {logs}. Start one with: forecourt collector" in shown.text
     assert "Only a running sidecar counts." in shown.text
     streams = {row[0]: row[1:] for row in rows(shown, "stream", "records")}
     spans = len(week.requests) + len(week.queries) + sum(one.seconds is not None for one in week.events)
