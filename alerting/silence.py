@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from processors.matchers import Matcher, parse_matchers
+
+_log = logging.getLogger(__name__)
 
 SilenceKind = Literal["silence", "maintenance", "emergency"]
 SECURITY = ("category", "security")
@@ -48,7 +51,7 @@ class Silences:
 
     def replace(self, silences: Iterable[Silence]) -> None:
         """Take these for the ones before."""
-        self._known = {one.id: (one, parse_matchers(one.matchers)[1]) for one in silences}
+        self._known = {one.id: (one, _matcher(one)) for one in silences}
 
     def advance(self, now: int) -> list[Silence]:
         """Which have ended since the last call."""
@@ -67,7 +70,7 @@ class Silences:
 
     def concerns(self, silence: Silence, labels: Mapping[str, str]) -> bool:
         """Whether it is about alerts of these labels, at whatever time."""
-        return mutes(silence, parse_matchers(silence.matchers)[1], labels)
+        return mutes(silence, _matcher(silence), labels)
 
     def muting(self, labels: Mapping[str, str], now: int) -> Silence | None:
         """The silence that quietens an alert of these labels, if there is one."""
@@ -75,6 +78,15 @@ class Silences:
             silence, matches = self._known.get(name, (None, None))
             if silence is not None and silence.active(now) and mutes(silence, matches, labels):
                 return silence
+        return None
+
+
+def _matcher(silence: Silence) -> Matcher | None:
+    """None for one that can't be read: it quietens nothing, rather than keeping every alert from being told."""
+    try:
+        return parse_matchers(silence.matchers)[1]
+    except ValueError as error:
+        _log.warning("silence %s quietens nothing: %s", silence.id, error)
         return None
 
 

@@ -17,7 +17,7 @@ from operations.alert_state import config_options, folder_of, is_running, loaded
 from operations.durations import DURATION
 from operations.period import MOMENT
 from operations.tables import lasted, moment, show_table
-from processors.matchers import parse_matcher
+from processors.matchers import parse_matcher, refuse_dear
 
 _NANO = 1_000_000_000
 _EMERGENCY_SECONDS = 3600.0
@@ -91,6 +91,7 @@ def _kind(matchers: tuple[str, ...], *, maintenance: bool, emergency: bool, ever
 def _matcher(text: str) -> str:
     try:
         parse_matcher(text)
+        refuse_dear(text)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return text

@@ -145,6 +145,7 @@ def test_without_a_sidecar_an_acknowledgement_waits(logs: Path) -> None:
         (["alerts", "history", "--last", "1day", "--from", "2026-01-01"], "--last excludes --from and --to"),
         (["alerts", "history", "--last", "yesterday"], "'yesterday' is not a duration"),
         (["silence", "add", "--for", "2h"], "say what to keep quiet: MATCHERS, or --maintenance, or --emergency"),
+        (["silence", "add", "mount =~ (a+)+b", "--for", "2h"], "may take for ever to match"),
         (["silence", "add", "a = b"], "say until when: --for 2h, or --to TIME; every silence has an end"),
         (["silence", "add", "a ~ b", "--for", "2h"], "'a ~ b' is not a matcher"),
         (["silence", "add", "a = b", "--to", "2020-01-01"], "it would end before it begins, or has ended already"),
