@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.access import bodies, origins
-from dashboard.access.door import Door, address_of, cookie_of
+from dashboard.access.door import Door, address_of
 from dashboard.access.identity import Identity
 from dashboard.access.users import digest
 from dashboard.site import Site
@@ -62,7 +62,7 @@ class Guard:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if door.users and _is_api(request) and scheme.lower() == "bearer":
             return await self._by_token(request, token.strip()), True, ""
-        identity = door.sessions.identity_of(cookie_of(request), now)
+        identity = door.sessions.identity_of(door.cookie_of(request), now)
         if identity is not None or not _begins_session(request, needs_login=bool(door.users)):
             return identity or door.sessions.nobody(), False, ""
         cookie = door.sessions.issue(None, now)
@@ -83,7 +83,7 @@ class Guard:
 
     def _detour(self, request: Request, identity: Identity) -> Response | None:
         """A link on another site brings no cookie along: the browser is asked to come again, now from here."""
-        if origins.is_link_elsewhere(request) and not cookie_of(request) and not identity.logged_in:
+        if origins.is_link_elsewhere(request) and not self._door.cookie_of(request) and not identity.logged_in:
             path = origins.asked_path(request)
             if path != "/" or _path(request) == "/":
                 address = escape(path)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from dashboard.access import audit
 from dashboard.access.bodies import form_of
-from dashboard.access.door import Door, address_of, cookie_of
+from dashboard.access.door import Door, address_of
 from dashboard.access.origins import local_path
 from dashboard.site import Site
 
@@ -65,7 +65,7 @@ class Entry:
     async def log_out(self, request: Request) -> Response:
         door, identity = _door(request), request.state.identity
         if identity.logged_in:
-            door.sessions.end(cookie_of(request))
+            door.sessions.end(door.cookie_of(request))
             await asyncio.to_thread(audit.record, self._site, identity, address_of(request), "log out", {}, "ok")
         return RedirectResponse("/login", 303, headers={"Set-Cookie": door.set_cookie(request, "")})
 

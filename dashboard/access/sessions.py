@@ -16,6 +16,7 @@ from dashboard.access.users import Users
 from dashboard.site import Site
 
 COOKIE = "forecourt_session"
+"""What the names of all of them begin with."""
 SESSION_SECONDS = 12 * 3600
 _NANO = 1_000_000_000
 _AHEAD_NANO = 60 * _NANO
@@ -35,6 +36,8 @@ class Sessions:
     def __init__(self, site: Site) -> None:
         self._users = Users(site.settings.users)
         self._key = session_key(site.own_folder)
+        self.cookie = f"{COOKIE}_{self._digest(b'cookie').hex()[:8]}"
+        """Its name: cookies know no ports, and two instances on one machine would take each other's."""
         self._own_name = own_name()
         self._ended: OrderedDict[str, int] = OrderedDict()
 
@@ -84,10 +87,10 @@ class Sessions:
         return hmac.digest(self._key, b"\0".join(parts), hashlib.sha256)
 
 
-def set_cookie(value: str, *, secure: bool) -> str:
+def set_cookie(name: str, value: str, *, secure: bool) -> str:
     """A Set-Cookie header; an empty value takes the cookie away."""
     seconds = SESSION_SECONDS if value else 0
-    return f"{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
+    return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
 
 
 def _encoded(content: bytes) -> str:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 
+from dashboard.access.sessions import Sessions
 from tests.dashboard.access.visiting import (
     OPERATOR,
     USERS,
@@ -97,7 +98,9 @@ def test_a_page_that_is_open_is_led_to_the_login(tmp_path: Path, shown: str | No
 )
 def test_a_garbled_cookie_is_none(tmp_path: Path, cookie: str) -> None:
     """It is asked for a login, no more."""
-    answer = _closed(tmp_path).get("/overview", headers={"Cookie": f"forecourt_session={cookie}"})
+    browser = _closed(tmp_path)
+    name = Sessions(site_of(tmp_path)).cookie
+    answer = browser.get("/overview", headers={"Cookie": f"{name}={cookie}"})
     assert answer.status_code == 303
 
 

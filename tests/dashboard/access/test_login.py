@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_the_cookie_is_for_the_pages_alone(tmp_path: Path, url: str) -> None:
     """No script reads it, no other site sends it, and over TLS it never goes out in the clear."""
     answer = _browser(tmp_path, url=url).log_in(OPERATOR)
     name, *attributes = answer.headers["set-cookie"].split("; ")
-    assert name.startswith("forecourt_session=1.")
+    assert re.fullmatch(r"forecourt_session_[0-9a-f]{8}=1\..+", name)
     secure = ["Secure"] if url.startswith("https") else []
     assert attributes == ["Path=/", "Max-Age=43200", "HttpOnly", "SameSite=Strict", *secure]
 
@@ -75,11 +76,11 @@ def test_logging_out_ends_the_session(tmp_path: Path) -> None:
     """A copy of the cookie is no good either."""
     browser = _browser(tmp_path)
     browser.log_in(OPERATOR)
-    copied = browser.cookies["forecourt_session"]
+    ((name, copied),) = browser.cookies.items()
     answer = browser.post("/logout", data={"csrf": browser.get("/overview").json()["csrf"]})
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
-    assert answer.headers["set-cookie"].startswith("forecourt_session=; Path=/; Max-Age=0; HttpOnly")
-    browser.cookies.set("forecourt_session", copied)
+    assert answer.headers["set-cookie"].startswith(f"{name}=; Path=/; Max-Age=0; HttpOnly")
+    browser.cookies.set(name, copied)
     assert browser.get("/overview").status_code == 303
 
 
@@ -205,8 +206,8 @@ def test_at_most_a_hundred_refused_rows_an_hour(tmp_path: Path) -> None:
     for number in range(110):
         browser = Browser(site, app=app, address=f"192.0.2.{number}")
         form["csrf"] = form["csrf"] or browser.csrf()
-        cookie = form.setdefault("cookie", browser.cookies.get("forecourt_session") or "")
-        answer = browser.post("/login", data=form, headers={"Cookie": f"forecourt_session={cookie}"})
+        cookie = form.setdefault("cookie", "; ".join(f"{name}={value}" for name, value in browser.cookies.items()))
+        answer = browser.post("/login", data=form, headers={"Cookie": cookie})
         assert answer.status_code == 401
         clock.forward(15)
     assert len(written(site)) == 100
@@ -214,3 +215,13 @@ def test_at_most_a_hundred_refused_rows_an_hour(tmp_path: Path) -> None:
     Browser(site, app=app).log_in("wrong")
     last = written(site)[-1]
     assert (len(written(site)), last.detail) == (101, {"refused_before": 10})
+
+
+def test_two_instances_leave_each_other_in_peace(tmp_path: Path) -> None:
+    """A browser sends all cookies of a host name to each of its ports: who is logged in at both stays so."""
+    one, other = (_browser(tmp_path / name) for name in ("real", "demo"))
+    for browser in (one, other):
+        browser.log_in(OPERATOR)
+    everything = "; ".join(f"{name}={value}" for browser in (one, other) for name, value in browser.cookies.items())
+    for browser in (one, other):
+        assert browser.get("/overview", headers={"Cookie": everything}).json()["name"] == "olga"
