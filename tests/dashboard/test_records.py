@@ -24,6 +24,12 @@ def _records(folder: Path) -> Records:
     return Records(folder, None, folder / ".forecourt", 2**29)
 
 
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.001)
+
+
 def _run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(test())  # type: ignore[arg-type]  # a coroutine
 
@@ -127,3 +133,65 @@ def test_without_a_state_database_the_default_is_known(tmp_path: Path) -> None:
 
     _run(test)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_who_wait_are_refused_at_once(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than all of them waiting for ever; those that were there before are answered."""
+    monkeypatch.setattr(records_module, "_MOST_WAITING", 2)
+    goes_on = threading.Event()
+    begun = threading.Semaphore(0)
+
+    def question(_engine: Engine, number: int) -> int:
+        begun.release()
+        goes_on.wait(10)
+        return number
+
+    async def test() -> None:
+        records = _records(week.logs)
+        asked = [asyncio.ensure_future(records.ask(question, number)) for number in range(2)]
+        for _ in asked:
+            assert await asyncio.to_thread(begun.acquire, timeout=10)
+        asked += [asyncio.ensure_future(records.ask(question, number)) for number in (2, 3)]
+        await _until(lambda: records._waiting == 2)
+        with pytest.raises(TooLongError, match="2 questions wait already"):
+            await records.ask(question, 5)
+        goes_on.set()
+        assert await asyncio.gather(*asked) == [0, 1, 2, 3]
+
+    _run(test)
+
+
+def test_what_is_old_takes_no_memory(tmp_path: Path) -> None:
+    """An answer that nobody may be given any more is dropped by itself."""
+
+    async def test() -> None:
+        records = _records(tmp_path)
+
+        async def make() -> bytes:
+            return b"large"
+
+        assert await records.shared("key", make, 0.05) == b"large"
+        assert "key" in records._answers
+        await _until(lambda: "key" not in records._answers)
+
+    _run(test)
+
+
+def test_what_is_changed_is_seen_at_once(tmp_path: Path) -> None:
+    """Whoever silences something does not look at the page of before."""
+    (tmp_path / ".forecourt").mkdir()
+    State.open(tmp_path / ".forecourt" / "state.db").close()
+    made: list[int] = []
+
+    async def test() -> None:
+        records = _records(tmp_path)
+
+        async def make() -> int:
+            made.append(1)
+            return len(made)
+
+        assert [await records.shared("key", make, 60.0) for _ in range(2)] == [1, 1]
+        await records.change(lambda state: state.record_stop(1))
+        assert await records.shared("key", make, 60.0) == 2
+
+    _run(test)

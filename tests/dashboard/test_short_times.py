@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import pytest
 
-from dashboard.view import view_of
-from tests.dashboard.opening import Opening
+from dashboard.view import instant, view_of
+from tests.dashboard.opening import Opening, read
 from tests.support.week import DAY, HOUR, NANO, START, Week
 
 _NOON = START + 3 * DAY + 12 * HOUR
@@ -25,3 +27,19 @@ def test_each_bar_has_the_requests_of_its_own_part(week: Week, last: str, after:
     told = [one + other for one, other in zip(answered, failed, strict=True)]
     assert chart["times"] == [part.start_unix_nano // 1_000_000 for part in view.parts()]
     assert told == pytest.approx(counted, rel=1e-6)
+
+
+def test_earlier_is_the_same_page_half_the_time_before(week: Week) -> None:
+    """With its filters and its zone, and without the place where another time's list ended."""
+    now = _NOON * NANO
+    asked = {"last": "1h", "text": "failed", "zone": "Europe/Berlin", "before": "1", "batch": "b", "index": "0"}
+    with Opening(week.logs, now) as opening:
+        (link,) = [one for one in read(opening.whole("/logs", **asked).text).every_link if "from=" in one]
+    path, _, query = link.partition("?")
+    assert path == "/logs"
+    assert dict(parse_qsl(query)) == {
+        "text": "failed",
+        "zone": "Europe/Berlin",
+        "from": instant(now - 3 * HOUR * NANO // 2),
+        "to": instant(now - HOUR * NANO // 2),
+    }

@@ -15,8 +15,10 @@ from starlette.types import ASGIApp, Message
 from analysis.log_search import LogFilter
 from dashboard import tail as tail_module
 from dashboard.application import application
+from dashboard.rendering import environment
 from dashboard.site import Site
 from dashboard.tail import Tail, Viewer
+from dashboard.view import view_of
 from storage.following import Follower
 from tests.dashboard.opening import read
 from tests.support.stored import HOUR, stored
@@ -283,5 +285,26 @@ def test_a_wrong_filter_is_refused(tmp_path: Path, query: str, sentence: str) ->
         visitor = await Visitor(app_of(tmp_path), f"/logs/tail?{query}").opened()
         await visitor.leave()
         assert (visitor.status, visitor.body.decode()) == (400, sentence)
+
+    run(test)
+
+
+def test_who_is_let_in_no_more_hears_no_more(tmp_path: Path) -> None:
+    """A stream lasts longer than a session: it ends with it, before the next line."""
+    site = Site(tmp_path, None)
+    admitted = [True]
+
+    async def test() -> None:
+        tail, viewer = Tail(tmp_path), Viewer(LogFilter())
+        view = view_of({}, site.clock())
+        lines = tail_module._lines(tail, viewer, environment(), view, lambda: admitted[0])
+        assert await anext(lines) == b"retry: 3000\n\n"
+        append(tmp_path, line(0))
+        assert b"line 0." in await anext(lines)
+        admitted[0] = False
+        append(tmp_path, line(1))
+        async with asyncio.timeout(10):
+            assert [one async for one in lines] == []
+        assert not tail._viewers
 
     run(test)
