@@ -1,4 +1,4 @@
-"""The export requests with their attributes left serialised, so that equal ones are read once.
+"""The export requests with their attributes left serialised, so that equal ones are read, and written, once.
 
 Most of a request is attributes, and most attributes were in the last request too. Here each is the bytes of its
 `KeyValue`: by them a memo knows its key and its finished value. On the wire a message and bytes are the same thing, so
@@ -56,6 +56,7 @@ def _messages() -> dict[str, type[Any]]:
         _add(pool, module.DESCRIPTOR, known)
     names = {
         "KeyValue": "common.v1.KeyValue",
+        "AnyValue": "common.v1.AnyValue",
         "ExportTraceServiceRequest": "collector.trace.v1.ExportTraceServiceRequest",
         "ExportMetricsServiceRequest": "collector.metrics.v1.ExportMetricsServiceRequest",
         "ExportLogsServiceRequest": "collector.logs.v1.ExportLogsServiceRequest",
@@ -70,6 +71,7 @@ _MESSAGES = _messages()
 
 SerializedKeyValue = bytes
 KeyValue: type[Any] = _MESSAGES["KeyValue"]
+AnyValue: type[Any] = _MESSAGES["AnyValue"]
 TraceRequest: type[Any] = _MESSAGES["ExportTraceServiceRequest"]
 MetricsRequest: type[Any] = _MESSAGES["ExportMetricsServiceRequest"]
 LogsRequest: type[Any] = _MESSAGES["ExportLogsServiceRequest"]

@@ -1,0 +1,1 @@
+"""Stored records as OTLP again, as they were received after redaction."""
