@@ -114,7 +114,7 @@ def search_traces(
     Six hours or an eighth are asked at a time, so that memory is bounded; what crosses a border is judged by its parts.
     """
     found: dict[int, _Candidate] = {}
-    for part in _newest_first(period):
+    for part in newest_first(period):
         for one in _candidates(engine, part, wanted, order, limit):
             found.setdefault(one.trace, one)
         if order == "newest" and len(found) >= limit:
@@ -179,7 +179,8 @@ def _widened(period: Period, nanos: int) -> Period:
     return Period(max(0, period.start_unix_nano - nanos), period.end_unix_nano + nanos)
 
 
-def _newest_first(period: Period) -> Iterator[Period]:
+def newest_first(period: Period) -> Iterator[Period]:
+    """The period in parts of six hours or an eighth, whichever is longer."""
     end = period.end_unix_nano
     length = max(_LEAST_PART_NANO, -(-period.nanos // _MOST_PARTS))
     while end > period.start_unix_nano:

@@ -7,13 +7,13 @@ from typing import Any
 
 from analysis.engine import Engine
 from analysis.limited import (
-    MOST_CHARACTERS,
     limited_attributes,
     limited_events,
     limited_links,
     limited_text,
     parsed,
 )
+from analysis.limited_columns import fitting, sized, summed, text_column
 from analysis.period import Period
 from analysis.span_tree import SpanNode, TraceLog, tree
 
@@ -21,9 +21,6 @@ __all__ = ["ENDED", "SpanNode", "Trace", "TraceLog", "trace", "whole_trace"]
 
 _MAX_SPANS = 2000
 _MAX_LOGS = 2000
-_MAX_DETAILS = 16 * 2**20
-"""Characters that are taken of the attributes, events and links of all spans, and of the attributes of all records."""
-_MAX_DETAILS_OF_ONE = 2**17
 _LEFT_OUT = "are not shown: there is too much of them"
 _DETAILS = ("attributes", "events", "links", "resource", "scope")
 _TELLING = ("db.query.text", "url.full")
@@ -72,13 +69,14 @@ def _spans(engine: Engine, trace_id: str, period: Period) -> tuple[list[SpanNode
     rows = engine.sql(
         f"""
         WITH found AS (
-            SELECT {_text("span_id")} AS span_id, {_text("parent_span_id")} AS parent, {_text("service")} AS service,
-                {_text("name")} AS name, {_text("kind")} AS kind, {_text("status")} AS status, event_unix_nano,
-                {ENDED} AS ended, {_text("status_message")} AS message, {_sized(*_DETAILS)}, batch_id, batch_index
+            SELECT {text_column("span_id")} AS span_id, {text_column("parent_span_id")} AS parent,
+                {text_column("service")} AS service, {text_column("name")} AS name, {text_column("kind")} AS kind,
+                {text_column("status")} AS status, event_unix_nano, {ENDED} AS ended,
+                {text_column("status_message")} AS message, {sized(*_DETAILS)}, batch_id, batch_index
             FROM traces WHERE trace_id = ? ORDER BY {order} LIMIT ?
-        ), summed AS ({_summed(order)})
+        ), summed AS ({summed(order)})
         SELECT span_id, parent, service, name, kind, status, event_unix_nano, ended, message, fits,
-            {_fitting(*_DETAILS)}
+            {fitting(*_DETAILS)}
         FROM summed ORDER BY {order}
         """,  # noqa: S608  # our own expressions
         (trace_id, 2 * _MAX_SPANS),
@@ -133,12 +131,12 @@ def _logs(engine: Engine, trace_id: str, period: Period) -> tuple[list[TraceLog]
     rows = engine.sql(
         f"""
         WITH found AS (
-            SELECT event_unix_nano, {_text("severity")} AS severity, coalesce(severity_number, 0) AS number,
-                {_text("body")} AS body, length(body) AS characters, {_text("span_id")} AS span,
-                {_sized("attributes")}, batch_id, batch_index
+            SELECT event_unix_nano, {text_column("severity")} AS severity, coalesce(severity_number, 0) AS number,
+                {text_column("body")} AS body, length(body) AS characters, {text_column("span_id")} AS span,
+                {sized("attributes")}, batch_id, batch_index
             FROM logs WHERE trace_id = ? ORDER BY {order} LIMIT ?
-        ), summed AS ({_summed(order)})
-        SELECT event_unix_nano, severity, number, body, characters, span, fits, {_fitting("attributes")}, batch_id,
+        ), summed AS ({summed(order)})
+        SELECT event_unix_nano, severity, number, body, characters, span, fits, {fitting("attributes")}, batch_id,
             batch_index
         FROM summed ORDER BY {order}
         """,  # noqa: S608  # our own expressions
@@ -156,25 +154,3 @@ def _log(*row: Any) -> TraceLog:
     text = limited_text(body, "body", cut, characters or 0)
     told = limited_attributes(parsed(attributes), "attributes", cut)
     return TraceLog(time, severity, number, text, told, span_id, tuple(cut))
-
-
-def _text(column: str) -> str:
-    return f"left(coalesce({column}, ''), {MOST_CHARACTERS})"
-
-
-def _sized(*columns: str) -> str:
-    """The columns as far as one line may have them, and the `size` that they had."""
-    size = " + ".join(f"coalesce(length({column}), 0)" for column in columns)
-    kept = ", ".join(f"CASE WHEN {size} <= {_MAX_DETAILS_OF_ONE} THEN {column} END AS {column}" for column in columns)
-    return f"{kept}, {size} AS size"
-
-
-def _summed(order: str) -> str:
-    """What was `found`, and whether the columns of a line fit beside those before it."""
-    kept = f"CASE WHEN size <= {_MAX_DETAILS_OF_ONE} THEN size ELSE 0 END"
-    before = f"sum({kept}) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-    return f"SELECT *, size <= {_MAX_DETAILS_OF_ONE} AND {before} <= {_MAX_DETAILS} AS fits FROM found"  # noqa: S608  # our own expressions
-
-
-def _fitting(*columns: str) -> str:
-    return ", ".join(f"CASE WHEN fits THEN {column} END" for column in columns)

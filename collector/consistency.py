@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import socket
 from collections.abc import Iterator, Sequence
 
 from collector.admission import cost_of
@@ -13,7 +14,7 @@ from collector.settings import (
     ProcessorSettings,
     ReceiverSettings,
 )
-from processors.endpoint import is_loopback
+from processors.endpoint import clash, host_and_port, is_loopback
 
 Problem = tuple[tuple[str, ...], str]
 """The way to the place in the configuration, and what is wrong there."""
@@ -21,10 +22,14 @@ Problem = tuple[tuple[str, ...], str]
 _MIB = 2**20
 _TOKENS = "bearertokenauth"
 _RECEIVERS = {"traces": ["otlp"], "metrics": list(ReceiverSettings.model_fields), "logs": ["otlp"]}
-_COMPONENTS = {"processors": list(ProcessorSettings.model_fields), "exporters": ["jsonl"]}
+_PROCESSORS = list(ProcessorSettings.model_fields)
 _EXPOSED = (
     "{} can be reached from other machines and asks for no token. Bind to 127.0.0.1, or add a token under "
     "extensions.bearertokenauth, list bearertokenauth in service.extensions, and name it here as auth.authenticator"
+)
+_CIRCLE = (
+    "{} is this collector's own receiver (receivers.otlp.protocols.{}), which would receive what it sends for ever. "
+    "Let the viewer listen on another port, for example 14318"
 )
 
 
@@ -35,6 +40,7 @@ def problems(settings: CollectorSettings) -> list[Problem]:
         *_of_authenticators(settings),
         *_of_endpoints(settings),
         *_of_limits(settings),
+        *_of_exporters(settings),
     ]
 
 
@@ -44,10 +50,14 @@ def _of_pipelines(settings: CollectorSettings) -> Iterator[Problem]:
         if pipeline is None:
             continue
         place = ("service", "pipelines", signal)
-        for kind, known in {"receivers": _RECEIVERS[signal], **_COMPONENTS}.items():
+        exporters = ["jsonl", *settings.exporters.otlp]
+        components = {"receivers": _RECEIVERS[signal], "processors": _PROCESSORS, "exporters": exporters}
+        for kind, known in components.items():
             yield from _undefined((*place, kind), getattr(pipeline, kind), known)
         if not pipeline.exporters or not pipeline.receivers:
             yield place, "needs a receiver and an exporter; to switch the signal off, leave its pipeline out"
+        elif "jsonl" not in pipeline.exporters:
+            yield (*place, "exporters"), "jsonl is missing: what is not kept can't be judged, shown or sent on"
         if "memory_limiter" not in pipeline.processors:
             yield (*place, "processors"), "memory_limiter is missing: without it a flood fills the memory"
 
@@ -108,3 +118,22 @@ def _of_limits(settings: CollectorSettings) -> Iterator[Problem]:
     if needed > settings.processors.memory_limiter.limit_mib:
         problem = f"a request of the largest size needs {needed} MiB and could never be taken; raise this to it"
         yield ("processors", "memory_limiter", "limit_mib"), problem
+
+
+def _of_exporters(settings: CollectorSettings) -> Iterator[Problem]:
+    """One that sends to this collector's own receiver would send everything again and again."""
+    servers = settings.servers()
+    for name, exporter in settings.exporters.otlp.items():
+        for target in exporter.endpoints():
+            own = next((protocol for protocol, server in servers.items() if _reaches(target, server.endpoint)), None)
+            if own is not None:
+                yield ("exporters", name), _CIRCLE.format(target, own)
+                break
+
+
+def _reaches(target: str, endpoint: str) -> bool:
+    if clash(target, endpoint):
+        return True
+    host, port = host_and_port(target)
+    of_this_machine = host.lower() in {socket.gethostname().lower(), socket.getfqdn().lower()}
+    return of_this_machine and port == host_and_port(endpoint)[1] and not is_loopback(endpoint)

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import psutil
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, NumberDataPoint
 
+from collector.measures import Measure, Value, request_of
 from collector.settings import ProcessMatch
-from processors.derived import OWN_SERVICE
 
 _STATES = ("user", "system", "idle", "iowait", "nice", "interrupt", "steal")
 _NO_FILES = frozenset({"squashfs", "overlay", "tmpfs", "devtmpfs", "iso9660", "autofs", "proc", "sysfs", ""})
 _SCOPE = "forecourt.hostmetrics"
-
-Value = tuple[float, dict[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    name: str
-    unit: str
-    values: Iterable[Value]
-    counter: bool = False
 
 
 class HostMetrics:
@@ -38,30 +23,19 @@ class HostMetrics:
         self._cpu = psutil.cpu_times()
         self._processes = NamedProcesses(processes)
         self._started = int(psutil.boot_time() * 1e9)
-        self._resource = {"service.name": OWN_SERVICE, "host.name": socket.gethostname()}
 
     def request(self) -> bytes:
         """An ExportMetricsServiceRequest of what can be measured here."""
-        now = time.time_ns()
-        message = ExportMetricsServiceRequest()
-        resource = message.resource_metrics.add()
-        resource.resource.attributes.extend(_attributes(self._resource))
-        scope = resource.scope_metrics.add()
-        scope.scope.name = _SCOPE
-        for measure in self._measures():
-            metric = _metric(measure, now, self._started)
-            if metric is not None:
-                scope.metrics.append(metric)
-        return message.SerializeToString()
+        return request_of(self._measures(), _SCOPE, started_unix_nano=self._started, now_unix_nano=time.time_ns())
 
-    def _measures(self) -> Iterator[_Measure]:
-        yield _Measure("system.cpu.utilization", "1", self._cpu_utilization())
-        yield _Measure("system.memory.utilization", "1", _memory())
-        yield _Measure("system.paging.utilization", "1", _swap())
-        yield _Measure("system.filesystem.utilization", "1", _filesystems())
-        yield _Measure("system.network.io", "By", _network("bytes_sent", "bytes_recv"), counter=True)
-        yield _Measure("system.network.errors", "{error}", _network("errout", "errin"), counter=True)
-        yield _Measure("system.cpu.load_average.1m", "{thread}", _load())
+    def _measures(self) -> Iterator[Measure]:
+        yield Measure("system.cpu.utilization", "1", self._cpu_utilization())
+        yield Measure("system.memory.utilization", "1", _memory())
+        yield Measure("system.paging.utilization", "1", _swap())
+        yield Measure("system.filesystem.utilization", "1", _filesystems())
+        yield Measure("system.network.io", "By", _network("bytes_sent", "bytes_recv"), counter=True)
+        yield Measure("system.network.errors", "{error}", _network("errout", "errin"), counter=True)
+        yield Measure("system.cpu.load_average.1m", "{thread}", _load())
         yield from self._processes.measures()
 
     def _cpu_utilization(self) -> Iterator[Value]:
@@ -82,7 +56,7 @@ class NamedProcesses:
         self._restarts = dict.fromkeys((match.name for match in self._matches), 0)
         self._seen: dict[tuple[int, float], psutil.Process] = {}
 
-    def measures(self) -> Iterator[_Measure]:
+    def measures(self) -> Iterator[Measure]:
         if not self._matches:
             return
         found = self._find()
@@ -96,10 +70,10 @@ class NamedProcesses:
             shares = [_share(process) for process in processes.values()]
             cpu.append((sum(share for share, _ in shares), named))
             memory.append((float(sum(size for _, size in shares)), named))
-        yield _Measure("forecourt.process.count", "{process}", counts)
-        yield _Measure("forecourt.process.restarts", "{restart}", restarts)
-        yield _Measure("forecourt.process.cpu.utilization", "1", cpu)
-        yield _Measure("forecourt.process.memory.usage", "By", memory)
+        yield Measure("forecourt.process.count", "{process}", counts)
+        yield Measure("forecourt.process.restarts", "{restart}", restarts)
+        yield Measure("forecourt.process.cpu.utilization", "1", cpu)
+        yield Measure("forecourt.process.memory.usage", "By", memory)
 
     def _count_restarts(self, name: str, now: set[tuple[int, float]]) -> None:
         before = self._known.get(name)
@@ -167,27 +141,3 @@ def _network(sent: str, received: str) -> Iterator[Value]:
 
 def _load() -> Iterator[Value]:
     yield psutil.getloadavg()[0], {}
-
-
-def _metric(measure: _Measure, now: int, started: int) -> Metric | None:
-    try:
-        values = list(measure.values)
-    except (OSError, psutil.Error, AttributeError):  # what this system does not tell
-        return None
-    metric = Metric(name=measure.name, unit=measure.unit)
-    if measure.counter:
-        metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
-        metric.sum.is_monotonic = True
-    points = metric.sum.data_points if measure.counter else metric.gauge.data_points
-    for value, attributes in values:
-        start = started if measure.counter else 0
-        points.append(
-            NumberDataPoint(
-                attributes=_attributes(attributes), start_time_unix_nano=start, time_unix_nano=now, as_double=value
-            )
-        )
-    return metric if values else None
-
-
-def _attributes(named: dict[str, str]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in named.items()]

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from storage import State, StateError
+from storage.holding import Deletions, held_in
 from storage.names import OWN_FOLDER
-from storage.retention import Policy
+from storage.retention import Policy, Step
 from storage.upkeep import Done, Judged, Upkeep, judged_bytes
 
 _log = logging.getLogger(__name__)
@@ -51,16 +52,14 @@ class Retention:
         """One pass, told as a value for JSON; raise OSError or StateError."""
         policy = self._policy if floor_bytes is None else with_floor(self._policy, floor_bytes)
         with self._one_at_a_time:
-            judged = judged_in(self._folder)
-            done = self._upkeep(policy).run(self._clock(), judged, dry_run=dry_run, stopped=self._stopping.is_set)
-        return told(done)
+            upkeep = self._upkeep(policy)
+            return told(one_pass(self._folder, upkeep, self._clock(), dry_run=dry_run, stopped=self._stopping.is_set))
 
     def prune(self, streams: Sequence[str], before_unix_nano: int, *, dry_run: bool) -> dict[str, Any]:
         """Delete what these streams have from before then; as `run`."""
         with self._one_at_a_time:
             upkeep = self._upkeep(self._policy)
-            judged = judged_in(self._folder)
-            return told(upkeep.prune(streams, before_unix_nano, self._clock(), judged, dry_run=dry_run))
+            return told(pruned(self._folder, upkeep, streams, before_unix_nano, self._clock(), dry_run=dry_run))
 
     def _run_until_stopped(self) -> None:
         seconds = _FIRST_SECONDS
@@ -77,6 +76,57 @@ class Retention:
             if given["steps"]:
                 counts = Counter(step["act"] for step in given["steps"])
                 _log.info("retention: %s", ", ".join(f"{act} {count}" for act, count in counts.items()))
+
+
+def one_pass(
+    folder: Path,
+    upkeep: Upkeep,
+    now_unix_nano: int,
+    *,
+    dry_run: bool,
+    on_step: Callable[[Step], None] = lambda _step: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Done:
+    """Retention that waits for judging and for exporters, and counts what they lose all the same.
+
+    Raise OSError or StateError.
+    """
+    deletions = Deletions(folder)
+
+    def begun(step: Step) -> None:
+        on_step(step)
+        if step.act == "delete":
+            deletions.before(step.piece)
+        deletions.settle()
+
+    judged, held = judged_in(folder), held_in(folder)
+    try:
+        return upkeep.run(now_unix_nano, judged, held=held, dry_run=dry_run, on_step=begun, stopped=stopped)
+    finally:
+        deletions.settle()
+
+
+def pruned(
+    folder: Path,
+    upkeep: Upkeep,
+    streams: Sequence[str],
+    before_unix_nano: int,
+    now_unix_nano: int,
+    *,
+    dry_run: bool,
+) -> Done:
+    """What somebody wants to be deleted waits for judging, not for exporters; as `one_pass`."""
+    deletions = Deletions(folder)
+
+    def begun(step: Step) -> None:
+        deletions.before(step.piece)
+        deletions.settle()
+
+    judged = judged_in(folder)
+    try:
+        return upkeep.prune(streams, before_unix_nano, now_unix_nano, judged, dry_run=dry_run, on_step=begun)
+    finally:
+        deletions.settle()
 
 
 def judged_in(folder: Path) -> Judged:

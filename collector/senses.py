@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import orjson
 
 from collector.decoding import MalformedBodyError
+from collector.exporting.measures import ExporterMeasures
 from collector.host_metrics import HostMetrics
 from collector.intake import Intake
 from collector.probes import HttpProbe, Probe, SqlProbe, TcpProbe, health_record
@@ -43,20 +44,25 @@ class Senses:
         intake: Intake,
         append: Append,
         telemetry: Telemetry,
+        *,
+        exporters: ExporterMeasures | None = None,
     ) -> None:
-        """`used` are the names of the receivers that the metrics pipeline lists."""
+        """`used` are the names of the receivers that the metrics pipeline lists; no `exporters`: there are none."""
         self._settings = settings
         self._used = used
         self._intake = intake
         self._append = append
         self._telemetry = telemetry
+        self._exporters = exporters
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         host = self._settings.hostmetrics
         if "hostmetrics" in self._used:
             metrics = HostMetrics(host.processes)
-            self._repeat(host.collection_interval, functools.partial(self._measure, metrics))
+            self._repeat(host.collection_interval, functools.partial(self._measure, metrics.request))
+        if self._exporters is not None:
+            self._repeat(host.collection_interval, functools.partial(self._measure, self._exporters.request))
         for seconds, probe in probes(self._settings, self._used):
             self._repeat(seconds, functools.partial(self._look, probe))
 
@@ -67,8 +73,8 @@ class Senses:
     def _repeat(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(_repeatedly(seconds, act)))
 
-    async def _measure(self, metrics: HostMetrics) -> None:
-        body = await _in_thread(metrics.request)
+    async def _measure(self, request: Callable[[], bytes]) -> None:
+        body = await _in_thread(request)
         kept = await self._intake.accept(METRICS, body, "protobuf")
         self._telemetry.accepted(
             METRICS, "internal", body_bytes=len(body), records=kept.records, rejected=kept.rejected

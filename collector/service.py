@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import os
@@ -26,6 +27,8 @@ from collector.control import Control, Handler
 from collector.decoding import Decoder
 from collector.decoding_settings import decoding_limits
 from collector.evidence import EvidenceFinder
+from collector.exporting.measures import ExporterMeasures, rows_in
+from collector.exporting.registration import register
 from collector.grpc_receiver import GrpcReceiver, TlsFiles
 from collector.health import Health
 from collector.heartbeat import Heartbeat
@@ -100,7 +103,8 @@ class Collector:
             self._folder, durability=store.durability, on_commit=self._committed, on_stored=self._judge.stored
         )
         self._retention = Retention(self._folder, store.retention.policy(), self._store.upkeep)
-        self._telemetry = Telemetry(self._admission, self._store.statistics, self._judge, self._notifier)
+        exporters = functools.partial(rows_in, self._folder) if settings.forwarded() else tuple
+        self._telemetry = Telemetry(self._admission, self._store.statistics, self._judge, self._notifier, exporters)
         self._control = Control(self._folder, {"maintain": self._maintain, "prune": self._prune, **handlers})
         self._tokens = self._bearer_tokens()
         self._ready = False
@@ -140,7 +144,10 @@ class Collector:
         )
         metrics = self._settings.service.pipelines.metrics
         used = metrics.receivers if metrics else ()
-        senses = Senses(self._settings.receivers, used, intake, self._store.append, self._telemetry)
+        exporters = self._exporters(state)
+        senses = Senses(
+            self._settings.receivers, used, intake, self._store.append, self._telemetry, exporters=exporters
+        )
         last = state.collector()
         own, sockets = self._own_server()
         http, http_socket = self._http_server(intake)
@@ -167,9 +174,7 @@ class Collector:
                 _log.info("alerting.receivers.%s is not configured: %s", name, problem)
             if len(self._notifier.problems) == len(self._alerting.receivers):
                 _log.warning("no receiver is configured: nobody is told of anything. See docs/alerting.md")
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
+            _spare_collecting()
             self._ready = True
             _log.info("ready: %s", ", ".join(f"{name} {endpoint}" for name, endpoint in endpoints.items()))
             turn.ready()
@@ -187,6 +192,15 @@ class Collector:
             self._notifier.finish()
             if not turn.reloads:
                 state.record_stop(time.time_ns())
+
+    def _exporters(self, state: State) -> ExporterMeasures | None:
+        """Made known to the store; None where nobody is told how they fare."""
+        register(state, self._folder, self._settings)
+        if not self._settings.forwarded() or self._settings.service.pipelines.metrics is None:
+            return None
+        measures = ExporterMeasures(self._folder)
+        measures.begin()
+        return measures
 
     def _decoders(self) -> dict[str, Decode]:
         """One for each signal that has a pipeline, with what its processors ask for."""
@@ -264,6 +278,13 @@ class Collector:
 
     def _committed(self, seconds: float) -> None:
         self._telemetry.commit_seconds.observe(seconds)
+
+
+def _spare_collecting() -> None:
+    """What there is by now stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
 
 
 def _followed(settings: CollectorSettings) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, FilePath, SecretStr, field_validator
 
+from collector.exporting.settings import ExportersSettings
 from processors.endpoint import Endpoint, checked_endpoint
 from processors.judgement import Judgement
 from processors.judging_settings import JudgingSettings
@@ -244,6 +245,7 @@ class ServiceSettings(Settings):
 class CollectorSettings(Settings):
     receivers: ReceiverSettings = ReceiverSettings()
     processors: ProcessorSettings = ProcessorSettings()
+    exporters: ExportersSettings = ExportersSettings()
     extensions: ExtensionSettings = ExtensionSettings()
     service: ServiceSettings = ServiceSettings()
 
@@ -253,6 +255,15 @@ class CollectorSettings(Settings):
         listed = (pipelines.traces, pipelines.metrics, pipelines.logs)
         used = {name for pipeline in listed if pipeline is not None for name in pipeline.processors}
         return Judgement(self.processors.thresholds, others=self.processors.others(used))
+
+    def forwarded(self) -> dict[str, tuple[str, ...]]:
+        """The signals that each exporter sends on: those whose pipelines list it."""
+        pipelines = {signal: getattr(self.service.pipelines, signal) for signal in PipelinesSettings.model_fields}
+        listed = {
+            name: tuple(signal for signal, pipeline in pipelines.items() if pipeline and name in pipeline.exporters)
+            for name in self.exporters.otlp
+        }
+        return {name: signals for name, signals in listed.items() if signals}
 
     def servers(self) -> dict[str, GrpcSettings | HttpSettings]:
         """The protocols that are served, by name."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -13,11 +14,15 @@ from prometheus_client.registry import Collector
 
 from alerting.channels.labels import label_name
 from collector.admission import Admission
+from collector.exporting.measures import lag_seconds
 from collector.judge import Judge
 from collector.notifier import Notifier
 from collector.signals import SIGNALS, Signal
 from processors.evaluation import Evaluation
-from storage import StoreStatistics
+from storage import StateError, StoreStatistics
+from storage.exporter_rows import ExporterRow
+
+_log = logging.getLogger(__name__)
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -26,7 +31,12 @@ class Telemetry:
     """Counted on the event loop, read when somebody scrapes."""
 
     def __init__(
-        self, admission: Admission, statistics: Callable[[], StoreStatistics], judge: Judge, notifier: Notifier
+        self,
+        admission: Admission,
+        statistics: Callable[[], StoreStatistics],
+        judge: Judge,
+        notifier: Notifier,
+        exporters: Callable[[], Sequence[ExporterRow]] = tuple,
     ) -> None:
         self._registry = CollectorRegistry()
         self._accepted = {signal.name: self._records("accepted", "acknowledged", signal) for signal in SIGNALS}
@@ -60,6 +70,7 @@ class Telemetry:
         self._registry.register(_State(admission, statistics, lambda: self._acknowledged))
         self._registry.register(_Judging(judge))
         self._registry.register(_Notifying(notifier))
+        self._registry.register(_Exporting(exporters))
 
     def _records(self, outcome: str, meaning: str, signal: Signal) -> Counter:
         counter = Counter(
@@ -188,6 +199,47 @@ class _Notifying(Collector):
         for status in ("pending", "firing"):
             alerts.add_metric([status], sum(alert.status == status for alert in known))
         yield from (sent, failed, waiting, alerts)
+
+
+class _Exporting(Collector):
+    """What was sent on, what waits, and what never will be; the Collector's names where it has them."""
+
+    def __init__(self, rows: Callable[[], Sequence[ExporterRow]]) -> None:
+        self._rows = rows
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            rows = self._rows()
+        except StateError as error:
+            _log.warning("how exporters fare can't be told: %s", error)
+            return
+        now = time.time_ns()
+        for signal in SIGNALS:
+            own = [row for row in rows if row.stream == signal.name]
+            sent = CounterMetricFamily(f"otelcol_exporter_sent_{signal.records}", "Taken by it", labels=["exporter"])
+            failed = CounterMetricFamily(
+                f"otelcol_exporter_send_failed_{signal.records}",
+                "Refused for good, or deleted unsent",
+                labels=["exporter"],
+            )
+            for row in own:
+                sent.add_metric([row.exporter], row.sent_records)
+                failed.add_metric([row.exporter], row.rejected_records + row.set_aside_records + row.dropped_records)
+            yield from (sent, failed) if own else ()
+        yield from _of_exporters(rows, now)
+
+
+def _of_exporters(rows: Sequence[ExporterRow], now: int) -> Iterator[Metric]:
+    labels = ["exporter", "signal"]
+    waiting = GaugeMetricFamily("forecourt_exporter_waiting_bytes", "Records that were not sent yet", labels=labels)
+    lag = GaugeMetricFamily("forecourt_exporter_lag_seconds", "How long the oldest of them waits", labels=labels)
+    failures = CounterMetricFamily("forecourt_exporter_failed_requests", "Attempts that failed", labels=labels)
+    for row in rows:
+        named = [row.exporter, row.stream]
+        waiting.add_metric(named, row.waiting_bytes)
+        lag.add_metric(named, lag_seconds(row, now))
+        failures.add_metric(named, row.failed_requests)
+    yield from (waiting, lag, failures) if rows else ()
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

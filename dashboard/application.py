@@ -20,8 +20,9 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import Scope
 
-from dashboard import access, actions, api
+from dashboard import access, actions, api, jaeger
 from dashboard.compression import CompressedFiles
+from dashboard.exposition import exposition_route
 from dashboard.live import changes
 from dashboard.page import Page
 from dashboard.pages import MENU, PAGES
@@ -54,6 +55,8 @@ def application(site: Site, *, security_port: int | None = None) -> Starlette:
         *actions.routes(site, records),
         *access.routes(site, templates),
         Mount("/api/v1", api.application(site, records)),
+        Mount("/api", jaeger.application(site, records)),
+        exposition_route(site, records),
         Mount("/static", _Static(directory=_STATIC)),
     ]
     return Starlette(

@@ -14,7 +14,7 @@ from operations.lazy_group import Later, LazyGroup
 _COMMANDS = {
     "collector": ("operations.collector_command", "Receive OTLP and keep every record as JSON lines.", "sidecar"),
     "config": ("operations.config_command", "Check, show and write the configuration file.", "sidecar"),
-    "dashboard": ("operations.dashboard_command", "Serve the pages without a sidecar.", "sidecar"),
+    "dashboard": ("operations.dashboard_command", "Serve the pages without a sidecar; export for Grafana.", "sidecar"),
     "demo": ("operations.demo_command", "A collector, a FastAPI backend and some traffic.", "demo"),
     "run": ("operations.run_command", "Start a FastAPI app under uvicorn, instrumented as it is.", "sidecar"),
     "rules": ("operations.groups", "List, check and try out the rules.", "sidecar"),
@@ -25,14 +25,17 @@ _COMMANDS = {
     "security": ("operations.security_command", "Logins, failed logins, refusals.", "sidecar"),
     "baseline": ("operations.baseline_command", "What is usual, and whether it is so still.", "sidecar"),
     "store": ("operations.store_command", "The records on disk: how much, whether whole, old ones.", "sidecar"),
+    "replay": ("operations.replay_command", "Send recorded history to an OTLP receiver.", "sidecar"),
     "sql": ("operations.sql_command", "Ask the records in SQL.", "sidecar"),
     "check": ("operations.check_command", "Say whether all is well, with Nagios' exit codes.", "sidecar"),
     "report": ("operations.report_command", "The week, the month, and the monitoring itself.", "sidecar"),
     "maintain": ("operations.maintain_command", "The runbook's daily, weekly and monthly tasks.", "sidecar"),
     "runbook": ("operations.runbook_command", "The runbook's scripts as commands; schedules.", "sidecar"),
     "completion": ("operations.completion_command", "Completion for your shell.", "sidecar"),
+    "forward": ("operations.forward_command", "What a collector starts to send records on.", "sidecar"),
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }
+_HIDDEN = {"forward"}
 
 
 class _Commands(LazyGroup):
@@ -43,7 +46,7 @@ class _Commands(LazyGroup):
         super().__init__(*args, later=later, **given)
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for name in _COMMANDS if name not in _HIDDEN]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         with _told_extra(name):

@@ -17,7 +17,7 @@ from operations.configuration import Source, load
 from operations.event_loop import on_stop_signals, run_on_loop
 from operations.own_log import log_to_stderr
 from operations.settings_file import ConfigurationError
-from operations.web_process import WebProcess
+from operations.watched_process import WatchedProcess, forwarding_process, web_process
 from storage import FolderInUseError, StateError, StoreFormatError
 
 _log = logging.getLogger("forecourt")
@@ -34,12 +34,13 @@ def run(config: Path | None) -> None:
         raise click.ClickException(str(error)) from error
     log_to_stderr(source.configuration)
     _tell(source)
-    pages = WebProcess(config)
+    pages, forwarding = web_process(config), forwarding_process(config)
     try:
-        run_on_loop(Process(config, source, pages).serve())
+        run_on_loop(Process(config, source, pages, forwarding).serve())
     except _FAULTS as error:
         raise click.ClickException(str(error)) from error
     finally:
+        forwarding.close()
         pages.close()
 
 
@@ -53,10 +54,11 @@ def _tell(source: Source) -> None:
 class Process:
     """Signals and requests come from other threads; turns are changed on the loop."""
 
-    def __init__(self, config: Path | None, source: Source, pages: WebProcess) -> None:
+    def __init__(self, config: Path | None, source: Source, pages: WatchedProcess, forwarding: WatchedProcess) -> None:
         self._config = config
         self._source = source
         self._pages = pages
+        self._forwarding = forwarding
         self._next: Source | None = None
         self._turn = Turn()
         self._taken: set[int] = set()
@@ -102,6 +104,7 @@ class Process:
             self._turn.reloads = False
         if fresh:
             self._pages.serve(wanted=bool(self._source.configuration.service.pages))
+            self._forwarding.serve(wanted=bool(self._source.configuration.forwarded()))
         self._came_up.set()
 
     def _listen_to_signals(self) -> None:
@@ -116,6 +119,7 @@ class Process:
         """Also while a turn ends for a reload: it is the last one then."""
         self._ends = True
         self._pages.serve(wanted=False)
+        self._forwarding.serve(wanted=False)
         self._turn.reloads = False
         self._turn.stopping.set()
 

@@ -11,13 +11,11 @@ from typing import Any
 from alerting.consistency import problems as alerting_problems
 from alerting.settings import AlertingSettings
 from collector.consistency import problems
-from collector.store_settings import StoreSettings
 from operations.page_settings import PagedSettings
 from operations.page_settings import problems as page_problems
 from operations.page_settings import warnings as page_warnings
 from operations.settings_file import find_settings, packaged_default
 from operations.yaml_document import Way, read_document
-from processors.settings_model import Settings
 
 _PATHS = (
     ("alerting", "templates"),
@@ -34,14 +32,9 @@ _PATHS = (
 )
 
 
-class ExporterSettings(Settings):
-    jsonl: StoreSettings = StoreSettings()
-
-
 class Configuration(PagedSettings):
     """The whole file."""
 
-    exporters: ExporterSettings = ExporterSettings()
     alerting: AlertingSettings = AlertingSettings()
 
 
@@ -81,7 +74,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sour
         _make_absolute(values, file.folder)
         _complete(values, environment)
     configuration = file.checked(Configuration, _problems)
-    exporters = ExporterSettings(jsonl=file.anchored(configuration.exporters.jsonl))
+    exporters = configuration.exporters.model_copy(update={"jsonl": file.anchored(configuration.exporters.jsonl)})
     configuration = configuration.model_copy(update={"exporters": exporters})
     return Source(file.name, configuration, tuple(_warnings(configuration)), values)
 
@@ -106,13 +99,19 @@ def _absent(default: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in default.items() if name not in given}
 
 
-def _make_absolute(values: Any, folder: Path) -> None:
-    for *way, last in _PATHS:
-        inner = values
+def _make_absolute(values: dict[str, Any], folder: Path) -> None:
+    for *way, last in (*_PATHS, *_of_exporters(values.get("exporters"))):
+        inner: Any = values
         for key in way:
             inner = inner.get(key) if isinstance(inner, dict) else None
         if isinstance(inner, dict) and isinstance(inner.get(last), str) and inner[last]:
             inner[last] = str(folder / Path(inner[last]).expanduser())
+
+
+def _of_exporters(values: Any) -> Iterator[Way]:
+    for name in values if isinstance(values, dict) else ():
+        for file in ("ca_file", "cert_file", "key_file"):
+            yield "exporters", str(name), "tls", file
 
 
 def _problems(configuration: Configuration) -> Iterator[tuple[Way, str]]:

@@ -6,15 +6,12 @@ import asyncio
 import logging
 import os
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import click
-import psutil
 
 from operations.configuration import Source, load
 from operations.event_loop import run_on_loop
@@ -23,20 +20,19 @@ from operations.page_server import PageServer, listen_all
 from operations.page_settings import PAGE_TITLES
 from operations.page_site import site_of
 from operations.settings_file import ConfigurationError
+from operations.watched import on_input_end, step_back
 from storage import State, StateError
 from storage.web_process import WebProcessRow, record_start, record_stop
 
 _log = logging.getLogger("forecourt")
 
-_NICER = 10
-_NICEST = 19
 _FIRST_DELAY_SECONDS = 1.0
 _LAST_DELAY_SECONDS = 60.0
 
 
 def serve_watched(config: Path | None) -> None:
     """Until standard input ends: the collector holds the other end of it. Raise click.ClickException."""
-    _step_back()
+    step_back()
     try:
         source = load(config)
     except ConfigurationError as error:
@@ -48,15 +44,6 @@ def serve_watched(config: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _step_back() -> None:
-    """Whoever receives goes first."""
-    process = psutil.Process()
-    if sys.platform == "win32":
-        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        process.nice(min(_NICEST, process.nice() + _NICER))
-
-
 class _Watched:
     def __init__(self, source: Source, config: Path | None) -> None:
         configuration = source.configuration
@@ -66,7 +53,7 @@ class _Watched:
 
     async def serve(self) -> None:
         server = PageServer(self._site)
-        threading.Thread(target=_until_input_ends, args=(server,), name="collector lives", daemon=True).start()
+        on_input_end(server.stop)
         sockets = await self._sockets(server.stopping)
         if not sockets:
             return
@@ -107,10 +94,3 @@ class _Watched:
                 state.close()
         except StateError as error:
             _log.warning("the addresses of the pages are not told to others: %s", error)
-
-
-def _until_input_ends(server: PageServer) -> None:
-    with suppress(OSError):
-        while os.read(sys.stdin.fileno(), 1024):
-            pass
-    server.stop()

@@ -26,6 +26,7 @@ _LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("report", "weekly"),
         ("rules", "tune"),
         ("store", "prune", "--older-than", "30days"),
+        ("dashboard", "export"),
     ),
     "monthly": (
         ("report", "review"),
@@ -34,6 +35,10 @@ _LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("baseline", "update", "--confirm"),
     ),
 }
+
+
+_WITHOUT_RECORDS = ("dashboard", "export")
+"""It follows from the configuration alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def daily(**given: Any) -> None:
 @maintain.command()
 @_options
 def weekly(**given: Any) -> None:
-    """The weekly report, proposals for thresholds, and forgetting what is old.
+    """The weekly report, proposals for thresholds, forgetting what is old, and Grafana's dashboards made anew.
 
     Example: forecourt maintain weekly
     """
@@ -90,10 +95,11 @@ def monthly(**given: Any) -> None:
 
 def _carry_out(name: str, *, config: Path | None, logs: Path | None, as_json: bool) -> None:
     """Each step, whatever became of those before; exit code 1 when one has failed."""
-    chosen = [*(("--config", str(config)) if config else ()), *(("--logs", str(logs)) if logs else ())]
+    configured = ("--config", str(config)) if config else ()
+    recorded = ("--logs", str(logs)) if logs else ()
     steps = []
     for command in _LISTS[name]:
-        step = _step([*command, *chosen])
+        step = _step([*command, *configured, *(() if command == _WITHOUT_RECORDS else recorded)])
         steps.append(step)
         if not as_json:
             click.echo(f"== {step.command}: {'done' if _well(step) else f'exit code {step.code}'}")

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from collector.exporting.settings import EXPORTERS
+from collector.exporting.settings import KINDS as EXPORTER_KINDS
 from collector.store_settings import StoreSettings
 from operations.yaml_document import Document, Problem, Way, read_document
 from processors.security.settings import KINDS
@@ -97,30 +99,40 @@ def _text(path: Path) -> str:
 
 def _of_validation(error: ValidationError, model: type[BaseModel], document: Document) -> Iterator[Problem]:
     for detail in error.errors():
-        way, known = _in_the_file(tuple(str(part) for part in detail["loc"]))
+        way, known, depth = _in_the_file(tuple(str(part) for part in detail["loc"]))
         unknown = detail["type"] == "extra_forbidden"
+        if way[:1] == ("exporters",) and detail["type"] == "union_tag_invalid":
+            line, column = document.place(way, of_key=True)
+            yield Problem(line, column, f"exporters: unknown key {way[1]!r}, expected {EXPORTERS}")
+            continue
         line, column = document.place(way, of_key=unknown)
         if unknown:
-            meant = _meant(known, way[-1:]) if known else _meant(model, way)
+            meant = _meant(known or model, way[depth:])
             text = f"{'.'.join(way[:-1]) or 'top level'}: unknown key {way[-1]!r}{meant}"
         else:
             text = f"{'.'.join(way) or 'top level'}: {_in_words(detail)}"
         yield Problem(line, column, text)
 
 
-def _in_the_file(way: Way) -> tuple[Way, type[BaseModel] | None]:
-    """Without the kind of a rule, which pydantic has in its way and no file has; and the model of that kind."""
+def _in_the_file(way: Way) -> tuple[Way, type[BaseModel] | None, int]:
+    """Without the kind of a rule or exporter, which pydantic has in its way and no file has.
+
+    And that kind's model, and how many keys lie above it.
+    """
+    if way[:1] == ("exporters",) and way[2:3] and way[2] in EXPORTER_KINDS:
+        return (*way[:2], *way[3:]), EXPORTER_KINDS[way[2]], 2
     name = len(_OF_KINDS)
     if way[:name] != _OF_KINDS or len(way) < name + 2:
-        return way, None
-    return (*way[: name + 1], *way[name + 2 :]), KINDS.get(way[name + 1])
+        return way, None, 0
+    model = KINDS.get(way[name + 1])
+    return (*way[: name + 1], *way[name + 2 :]), model, name + 1 if model else 0
 
 
 def _in_words(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     if detail["type"] == "union_tag_invalid":
         return f"kind {detail['ctx']['tag']!r}: expected one of {', '.join(KINDS)}"
-    if detail["type"] in {"model_type", "dict_type"}:
+    if detail["type"] in {"model_type", "dict_type", "model_attributes_type"}:
         return "expected a mapping of keys to values"
     if detail["type"] in {"value_error", "missing"} or isinstance(detail["input"], dict | list):
         return message
@@ -133,6 +145,6 @@ def _meant(model: type[BaseModel], way: Way) -> str:
         field = model.model_fields.get(part)
         kinds = getattr(field.annotation, "__args__", (field.annotation,)) if field else ()
         model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
-    known = [field.alias or name for name, field in model.model_fields.items()]
+    known = [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
     close = difflib.get_close_matches(way[-1], known, 1)
     return f" (did you mean {close[0]!r}?)" if close else f", expected one of {', '.join(known)}"

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from alerting import records
 from analysis.schema import STREAMS
-from collector.retention import judged_in, told, with_floor
+from collector.retention import one_pass, pruned, told, with_floor
 from operations.alert_state import loaded, opened
 from operations.collector_requests import ask, runs_on
 from operations.configuration import Configuration
@@ -27,6 +27,7 @@ from operations.reading import archive_of
 from operations.tables import show_table
 from processors.evaluation import format_value
 from storage import FolderInUseError, StateError, Store, StoreFormatError
+from storage.holding import Held, held_in
 from storage.inventory import inventory
 from storage.names import OWN_FOLDER
 from storage.retention import GRACE_NANO, Policy, Step, plan
@@ -162,12 +163,17 @@ def _read_through(folder: Path, archive: Path, streams: Sequence[str]) -> list[V
 def _overdue(folder: Path, policy: Policy, streams: Sequence[str]) -> list[str]:
     """What retention should have done an hour ago."""
     then = time.time_ns() - _SLACK_NANO
-    steps = plan(inventory(folder, policy.archive), policy, then, lambda _piece: True)
+    steps = plan(inventory(folder, policy.archive), policy, then, lambda _piece: True, _held(folder))
     return [
         f"{step.piece.path}: {step.reason}, and still to {step.act}"
         for step in steps
         if not streams or step.piece.stream in streams
     ]
+
+
+def _held(folder: Path) -> Held:
+    """Nothing where no sidecar has been yet."""
+    return held_in(folder) if (folder / OWN_FOLDER / "state.db").exists() else Held()
 
 
 def tell_maintained(
@@ -209,7 +215,6 @@ def _maintain(folder: Path, policy: Policy, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _pass(folder: Path, policy: Policy, store: Store, *, dry_run: bool) -> dict[str, Any]:
-    judged = judged_in(folder)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
@@ -217,7 +222,7 @@ def _pass(folder: Path, policy: Policy, store: Store, *, dry_run: bool) -> dict[
         def on_step(step: Step) -> None:
             progress.update(task, description=f"{step.act} {step.piece.stream}/{step.piece.path.name}")
 
-        return told(store.upkeep(policy).run(time.time_ns(), judged, dry_run=dry_run, on_step=on_step))
+        return told(one_pass(folder, store.upkeep(policy), time.time_ns(), dry_run=dry_run, on_step=on_step))
 
 
 @contextmanager
@@ -273,8 +278,8 @@ def tell_pruned(
             done = ask(folder, "prune", arguments, _LONG_SECONDS)
         else:
             with _owned(folder) as store:
-                upkeep, judged = store.upkeep(policy), judged_in(folder)
-                done = told(upkeep.prune(streams, before, time.time_ns(), judged, dry_run=dry_run))
+                upkeep = store.upkeep(policy)
+                done = told(pruned(folder, upkeep, streams, before, time.time_ns(), dry_run=dry_run))
     _tell_done(done, dry_run=dry_run, as_json=as_json)
 
 

@@ -9,11 +9,16 @@ from typing import Any
 import click
 
 from operations.durations import DURATION, SIZE
-from operations.lazy_group import LazyGroup
+from operations.lazy_group import Later, LazyGroup
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 _STREAMS = click.option("--stream", "streams", multiple=True, help="Only this stream; may be said again.")
+
+_LATER = {
+    "export": Later("operations.store_files_commands", "export", "Write records as files for others."),
+    "import": Later("operations.store_files_commands", "import_", "Take in files of OTLP JSON lines."),
+}
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,7 +31,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, later=_LATER)
 def store() -> None:
     """The records on disk: how much, whether whole, and what becomes of old ones."""
 
@@ -84,3 +89,16 @@ def prune(**given: Any) -> None:
     from operations.store_answers import tell_pruned  # noqa: PLC0415  # a quarter of a second
 
     tell_pruned(**given)
+
+
+@store.command()
+@click.option("--retry", metavar="NAME", help="Send again what this exporter has set aside.")
+@_options
+def exporters(**given: Any) -> None:
+    """How far each exporter is with sending records on, what it has set aside, and why.
+
+    Example: forecourt store exporters
+    """
+    from operations.exporter_answers import tell_exporters  # noqa: PLC0415  # a quarter of a second
+
+    tell_exporters(**given)

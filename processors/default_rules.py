@@ -24,6 +24,11 @@ _OUTCOMES = {
     "minimum_failures": 3,
 }
 _HOST = {"where": ["service.name = forecourt"], "statistic": "mean"}
+_EXPORTER = {
+    "where": ["service.name = forecourt"],
+    "by": ["exporter", "signal"],
+    "next_steps": ["forecourt store exporters"],
+}
 _ERROR_STEPS = ["forecourt logs errors --last 1h", "forecourt stats errors --last 1h"]
 
 DEFAULT_RULES: dict[str, dict[str, Any]] = {
@@ -230,6 +235,31 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "bands": [{**_WARNING_LOW, "when": "< 14"}, {**_CRITICAL_HIGH, "when": "< 3"}],
         "summary": "the certificate of {target} expires in {value} days",
         "next_steps": ["renew the certificate"],
+    },
+    "exporter.behind": {
+        **_EXPORTER,
+        "metric": "forecourt.exporter.lag",
+        "statistic": "last",
+        "bands": [
+            {**_WARNING_LOW, "when": "> 15min", "clear": "< 1min"},
+            {"level": "critical", "when": "> 6h", "severity": "medium"},
+        ],
+        "summary": "{exporter} is {value} behind with {signal}",
+    },
+    "exporter.set_aside": {
+        **_EXPORTER,
+        "metric": "forecourt.exporter.set_aside",
+        "statistic": "last",
+        "bands": [{**_WARNING_LOW, "when": "> 0"}],
+        "summary": "{exporter} has refused {value} records of {signal} for good",
+    },
+    "exporter.dropped": {
+        **_EXPORTER,
+        "metric": "forecourt.exporter.dropped",
+        "statistic": "sum",
+        "window": "1h",
+        "bands": [{**_CRITICAL_HIGH, "when": "> 0"}],
+        "summary": "{value} records of {signal} were deleted before {exporter} had them",
     },
 }
 for _name, _rule in DEFAULT_RULES.items():

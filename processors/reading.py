@@ -80,6 +80,8 @@ class Reading:
         self.probes = Probes()
         self.errors = Errors()
         self.measurements = Measurements(max_series)
+        self._imported_measurements = Measurements(max_series)
+        """Of files that are taken in: their counters have other last points than those of the app that runs."""
         self._mappings = mappings
         self._security = security
         self._sampled: dict[str, int] = {}
@@ -100,8 +102,11 @@ class Reading:
         self._read[type(observation)](observation)
 
     def _span(self, span: SpanObservation) -> None:
-        self.presence.seen(span.service, span.resource, span.received_unix_nano)
         ended = span.end_unix_nano or span.start_unix_nano or span.received_unix_nano
+        if span.resource.get(IMPORTED) is True:
+            self._imported_span(span, ended)
+            return
+        self.presence.seen(span.service, span.resource, span.received_unix_nano)
         time = self.clocks.corrected(span.service, ended, span.received_unix_nano)
         late = self._sampler.is_late(time, span.received_unix_nano)
         request = read_request(span)
@@ -116,10 +121,23 @@ class Reading:
         if self._all_spans and not late:
             self._any_span(span, time)
 
+    def _imported_span(self, span: SpanObservation, ended: int) -> None:
+        """As `_imported`, of a log record."""
+        request = read_request(span)
+        if request is not None:
+            self._request(span, request, ended, late=True)
+        elif self._queries and span.kind == "CLIENT":
+            self._query(span, ended, late=True)
+        if span.status == "ERROR" and self._lines and (fields := self.errors.of_span(span)) is not None:
+            self._lines.of(span, "errors", ended, fields)
+        if (event := event_of_span(span)) is not None:
+            self._imported_event(span, event, ended)
+
     def _request(self, span: SpanObservation, request: HttpRequest, time: int, *, late: bool) -> None:
         if self._lines:
             self._lines.of(span, "performance", span.end_unix_nano or time, performance_fields(span, request))
-        if request.sampled and (span.service in self._sampled or len(self._sampled) < _MAX_SAMPLED):
+        known = span.service in self._sampled or len(self._sampled) < _MAX_SAMPLED
+        if request.sampled and known and span.resource.get(IMPORTED) is not True:
             self._sampled[span.service] = span.received_unix_nano
         if request.status_code in REFUSED and self._security.wants_refusals and not late:
             self._security.take(refusal(labels_of(span, request), time, span.trace_id))
@@ -205,15 +223,16 @@ class Reading:
         """Derived lines and rollups at its own time; no window, since nothing old may begin or end an alert."""
         if log.severity_number >= SEVERITY_ERROR and self._lines and (fields := self.errors.of_log(log)) is not None:
             self._lines.of(log, "errors", log.time_unix_nano, fields)
-        event = self._event_of(log)
-        if event is None:
-            return
+        if (event := self._event_of(log)) is not None:
+            self._imported_event(log, event, log.time_unix_nano)
+
+    def _imported_event(self, source: SpanObservation | LogObservation, event: Event, time: int) -> None:
         if self._lines:
-            self._lines.of(log, event.stream, event.time_unix_nano, event.fields())
+            self._lines.of(source, event.stream, event.time_unix_nano, event.fields())
         if event.outcome in {"success", "failure"}:
-            key = (log.service, event.name[:_LABEL_LENGTH])
+            key = (source.service, event.name[:_LABEL_LENGTH])
             failed = event.outcome == "failure"
-            self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, log.time_unix_nano, errors=failed)
+            self._sampler.roll_up("events", _EVENT, key, event.seconds or 0.0, time, errors=failed)
 
     def _event(self, source: SpanObservation | LogObservation, event: Event, time: int, *, late: bool) -> None:
         if self._lines:
@@ -235,6 +254,10 @@ class Reading:
             self._sampler.take("events", labels, float(failed), time, event.trace_id)
 
     def _metric(self, point: MetricObservation) -> None:
+        if point.resource.get(IMPORTED) is True:
+            for measured in self._imported_measurements.read(point):
+                self._measured(point, measured, point.time_unix_nano, late=True)
+            return
         if point.service != OWN_SERVICE:  # of whom the state database tells
             self.presence.seen(point.service, point.resource, point.received_unix_nano)
             self.presence.exported(point.service, point.received_unix_nano)

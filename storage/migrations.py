@@ -171,5 +171,50 @@ MIGRATIONS = (
     ) STRICT
     """,
     "CREATE INDEX audit_time ON audit (time_unix_nano)",
+    """
+    CREATE TABLE exporters (
+        exporter TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        sent_records INTEGER NOT NULL DEFAULT 0,
+        rejected_records INTEGER NOT NULL DEFAULT 0,
+        set_aside_records INTEGER NOT NULL DEFAULT 0,
+        dropped_records INTEGER NOT NULL DEFAULT 0,
+        sampled_out_records INTEGER NOT NULL DEFAULT 0,
+        unreadable_records INTEGER NOT NULL DEFAULT 0,
+        failed_requests INTEGER NOT NULL DEFAULT 0,
+        sent_unix_nano INTEGER NOT NULL DEFAULT 0,
+        problem TEXT NOT NULL DEFAULT '',
+        problem_unix_nano INTEGER NOT NULL DEFAULT 0,
+        waiting_bytes INTEGER NOT NULL DEFAULT 0,
+        oldest_unix_nano INTEGER NOT NULL DEFAULT 0,
+        looked_unix_nano INTEGER NOT NULL DEFAULT 0,
+        generation INTEGER NOT NULL DEFAULT 0,
+        queue_bytes INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (exporter, stream)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE exporter_ranges (
+        exporter TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        segment TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        stop INTEGER NOT NULL,
+        PRIMARY KEY (exporter, stream, segment, start)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE exporter_set_aside (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        exporter TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        segment TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        stop INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        time_unix_nano INTEGER NOT NULL
+    ) STRICT
+    """,
 )
 """Each is applied once, in order; `PRAGMA user_version` counts those that were."""

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from storage.holding import Held
 from storage.inventory import Piece
 from storage.names import SegmentName, hour_of
 
 _NANO = 1_000_000_000
 GRACE_NANO = 60 * _NANO
 """How long a file lies there still after another took its place, for readers that have it in their lists."""
+
+NOTHING_HELD = Held()
 
 Act = Literal["compress", "archive", "delete", "remove"]
 """`remove` takes away what is there in another form; `delete` takes away the last of it."""
@@ -48,15 +51,24 @@ class Step:
     reason: str
 
 
-def plan(pieces: Iterable[Piece], policy: Policy, now_unix_nano: int, closed: Callable[[Piece], bool]) -> list[Step]:
-    """By age and by the limit of plain bytes, oldest first; `closed` says which plain segments nobody writes."""
+def plan(
+    pieces: Iterable[Piece],
+    policy: Policy,
+    now_unix_nano: int,
+    closed: Callable[[Piece], bool],
+    held: Held = NOTHING_HELD,
+) -> list[Step]:
+    """By age and by the limit of plain bytes, oldest first; `closed` says which plain segments nobody writes.
+
+    What is `held` for exporters is neither archived nor deleted.
+    """
     by_segment: dict[tuple[str, SegmentName], list[Piece]] = {}
     for piece in pieces:
         by_segment.setdefault(piece.segment, []).append(piece)
     steps: list[Step] = []
     kept_plain: list[Piece] = []
     for group in by_segment.values():
-        planned = list(_of_segment(group, policy, now_unix_nano, closed))
+        planned = list(_of_segment(group, policy, now_unix_nano, closed, held))
         steps += planned
         done = {step.piece.path for step in planned}
         if len(group) == 1 and not group[0].name.compressed and group[0].path not in done:
@@ -64,10 +76,12 @@ def plan(pieces: Iterable[Piece], policy: Policy, now_unix_nano: int, closed: Ca
     return [*steps, *_beyond_limit(kept_plain, policy, now_unix_nano, closed)]
 
 
-def _of_segment(group: list[Piece], policy: Policy, now: int, closed: Callable[[Piece], bool]) -> Iterator[Step]:
+def _of_segment(
+    group: list[Piece], policy: Policy, now: int, closed: Callable[[Piece], bool], held: Held
+) -> Iterator[Step]:
     ages = policy.of(group[0].stream)
     age = (now - group[0].ends_unix_nano) / _NANO
-    if age > ages.delete_after:
+    if age > ages.delete_after and not held.lives(group[0]):
         yield from (
             Step("delete", piece, f"older than {_days(ages.delete_after)}")
             for piece in group
@@ -83,7 +97,7 @@ def _of_segment(group: list[Piece], policy: Policy, now: int, closed: Callable[[
     if not last.name.compressed:
         if age > ages.compress_after and closed(last):
             yield Step("compress", last, f"older than {_days(ages.compress_after)}")
-    elif not last.archived and age > ages.archive_after:
+    elif not last.archived and age > ages.archive_after and not held.stays(last):
         yield Step("archive", last, f"older than {_days(ages.archive_after)}")
 
 
@@ -98,11 +112,15 @@ def _beyond_limit(plain: list[Piece], policy: Policy, now: int, closed: Callable
 
 
 def next_for_room(
-    pieces: Iterable[Piece], now_unix_nano: int, closed: Callable[[Piece], bool], free_bytes: int
+    pieces: Iterable[Piece],
+    now_unix_nano: int,
+    closed: Callable[[Piece], bool],
+    free_bytes: int,
+    held: Held = NOTHING_HELD,
 ) -> Step | None:
     """What to give up next where the disk is below its floor: compress what is plain, else delete the oldest.
 
-    What has no room to be compressed is deleted like the rest.
+    What has no room to be compressed is deleted like the rest; what is `held` for exporters goes last.
     """
     known = list(pieces)
     compressed = {piece.segment for piece in known if piece.name.compressed}
@@ -113,7 +131,8 @@ def next_for_room(
             return Step("remove", piece, reason)
         if not piece.name.compressed and piece.bytes < free_bytes:
             return Step("compress", piece, reason)
-    return Step("delete", usable[0], reason) if usable else None
+    oldest = next((piece for piece in usable if not held.lives(piece)), usable[0] if usable else None)
+    return Step("delete", oldest, reason) if oldest is not None else None
 
 
 def _days(seconds: float) -> str:

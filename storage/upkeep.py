@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from storage.compression import SpoiltError, StoppedError, compress, move, packs, remove, same_bytes
+from storage.holding import Held
 from storage.inventory import Piece, inventory
 from storage.manifest import DAMAGED, Manifest
 from storage.names import OWN_FOLDER, SegmentName, hour_of
-from storage.retention import Policy, Step, next_for_room, plan
+from storage.retention import NOTHING_HELD, Policy, Step, next_for_room, plan
 from storage.state import State
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Upkeep:
         now_unix_nano: int,
         judged: Judged,
         *,
+        held: Held = NOTHING_HELD,
         dry_run: bool = False,
         on_step: Callable[[Step], None] = lambda _step: None,
         stopped: Callable[[], bool] = lambda: False,
@@ -64,9 +66,9 @@ class Upkeep:
         """One pass; what fails is told and left as it was. Raise OSError when the folder can't be read."""
         done = Done()
         closed = self._closed(now_unix_nano, judged)
-        steps = plan(inventory(self._folder, self._policy.archive), self._policy, now_unix_nano, closed)
+        steps = plan(inventory(self._folder, self._policy.archive), self._policy, now_unix_nano, closed, held)
         if dry_run:
-            done.steps = [*steps, *self._expected_for_room(steps, now_unix_nano, closed, done)]
+            done.steps = [*steps, *self._expected_for_room(steps, now_unix_nano, closed, held, done)]
             return done
         self._clear_scratch()
         try:
@@ -75,7 +77,7 @@ class Upkeep:
                     return done
                 on_step(step)
                 self._carry_out(step, done, stopped)
-            for step in self._for_room(now_unix_nano, closed, done, stopped):
+            for step in self._for_room(now_unix_nano, closed, held, done, stopped):
                 on_step(step)
                 self._carry_out(step, done, stopped)
         except StoppedError:
@@ -85,7 +87,14 @@ class Upkeep:
         return done
 
     def prune(
-        self, streams: Collection[str], before_unix_nano: int, now_unix_nano: int, judged: Judged, *, dry_run: bool
+        self,
+        streams: Collection[str],
+        before_unix_nano: int,
+        now_unix_nano: int,
+        judged: Judged,
+        *,
+        dry_run: bool,
+        on_step: Callable[[Step], None] = lambda _step: None,
     ) -> Done:
         """Delete the closed segments of these streams whose hour was over before then, in whatever form."""
         done = Done()
@@ -97,6 +106,7 @@ class Upkeep:
                 if dry_run:
                     done.steps.append(step)
                 else:
+                    on_step(step)
                     self._carry_out(step, done)
         self._save_manifest(done)
         return done
@@ -114,14 +124,14 @@ class Upkeep:
         return closed
 
     def _for_room(
-        self, now: int, closed: Callable[[Piece], bool], done: Done, stopped: Callable[[], bool]
+        self, now: int, closed: Callable[[Piece], bool], held: Held, done: Done, stopped: Callable[[], bool]
     ) -> Iterator[Step]:
         """As much as lacks now: file systems tell late, or never while a reader has a file open, what was freed."""
         lacking = self._policy.floor_bytes - self._free_bytes(self._folder)
         target = done.freed_bytes + lacking
         while done.freed_bytes < target and not stopped():
             left = [piece for piece in inventory(self._folder, self._archive_beside()) if not _failed(piece, done)]
-            step = next_for_room(left, now, closed, self._free_bytes(self._folder))
+            step = next_for_room(left, now, closed, self._free_bytes(self._folder), held)
             if step is None:
                 done.failures.append(_NOTHING_LEFT)
                 return
@@ -130,7 +140,7 @@ class Upkeep:
             yield step
 
     def _expected_for_room(
-        self, steps: Sequence[Step], now: int, closed: Callable[[Piece], bool], done: Done
+        self, steps: Sequence[Step], now: int, closed: Callable[[Piece], bool], held: Held, done: Done
     ) -> Iterator[Step]:
         """What would be given up for free disk after the other steps, as far as it can be foreseen.
 
@@ -142,7 +152,7 @@ class Upkeep:
         lacking = self._policy.floor_bytes - free - sum(sizes[step.act] * step.piece.bytes for step in steps)
         left = [piece for piece in inventory(self._folder, self._archive_beside()) if piece.path not in gone]
         while lacking > 0:
-            step = next_for_room(left, now, closed, free)
+            step = next_for_room(left, now, closed, free, held)
             if step is None:
                 done.failures.append(_NOTHING_LEFT)
                 return

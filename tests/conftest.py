@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
-from tests.support.week import Week, record_week
+from tests.support.shared_week import shared_week
+from tests.support.week import Week
 
 ROOT = Path(__file__).parent.parent
 # What a test instruments in this process must not reach a sidecar of the machine, nor leave a key in anybody's home.
@@ -19,10 +21,13 @@ os.environ.update(
     OTEL_METRIC_EXPORT_INTERVAL="3600000",
     XDG_STATE_HOME=tempfile.mkdtemp(),
 )
+# The programs that tests start by the hundred read what the first of them has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell leaves it for what runs in its background: the programs that tests start would ignore Ctrl-C too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 SHARED_DATA = ROOT.parent / "shared" / "data"
+LONGEST = ("tests/browser/", "tests/crash/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.getoption("--long") else "short")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first: of several test processes none ends alone with them, and one alone has the browser."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
     """Under CI a test that skips because something is missing is a failure."""
@@ -45,6 +56,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped under CI: {call.excinfo and call.excinfo.value}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Coverage stays out of a test that is marked untraced, its fixtures and the programs that it starts."""
+    stopped: list[Coverage] = []
+    dropped: dict[str, str] = {}
+    if item.get_closest_marker("untraced") is not None:
+        dropped = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")}
+        while (measuring := Coverage.current()) is not None:  # a process of xdist has two, one below the other
+            measuring.stop()
+            stopped.append(measuring)
+    try:
+        return (yield)
+    finally:
+        for measuring in reversed(stopped):
+            measuring.start()
+        os.environ.update(dropped)
 
 
 @pytest.fixture(scope="session")
@@ -59,4 +88,4 @@ def recordings() -> Path:
 @pytest.fixture(scope="session")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
     """A recorded week whose truth is known; nobody writes to it."""
-    return record_week(tmp_path_factory.mktemp("week"))
+    return shared_week(tmp_path_factory)

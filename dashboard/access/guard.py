@@ -131,7 +131,8 @@ def _path(request: Request) -> str:
 
 
 def _is_api(request: Request) -> bool:
-    return f"{_path(request)}/".startswith("/api/")
+    """Whether programs ask, which have a token and no session."""
+    return f"{_path(request)}/".startswith("/api/") or _path(request) == "/metrics"
 
 
 def _begins_session(request: Request, *, needs_login: bool) -> bool:

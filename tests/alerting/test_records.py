@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ ACTIONS = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(before=ACTIONS, after=ACTIONS)
+@pytest.mark.untraced
 def test_a_restart_changes_nothing(
     tmp_path: Path, before: list[tuple[str, str, int]], after: list[tuple[str, str, int]]
 ) -> None:
@@ -94,6 +96,7 @@ def test_old_rows_are_dropped_and_open_ones_are_not(tmp_path: Path) -> None:
     state.close()
 
 
+@pytest.mark.untraced
 def test_ten_thousand_alerts_load_in_a_second_and_50_mb(tmp_path: Path) -> None:
     """In a process of their own, without coverage; of CPU, since others use this machine too."""
     incident = Incident()

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from analysis import traces
+from analysis import limited_columns, traces
 from analysis.engine import Engine
 from analysis.period import HOUR_NANO, Period
 from analysis.span_tree import each, entry
@@ -184,8 +184,8 @@ def test_details_are_left_out_where_there_is_too_much_of_them_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of one line or of all; names, times and the beginnings of bodies are there all the same."""
-    monkeypatch.setattr(traces, "_MAX_DETAILS", 60)
-    monkeypatch.setattr(traces, "_MAX_DETAILS_OF_ONE", 50)
+    monkeypatch.setattr(limited_columns, "_MOST_TOGETHER", 60)
+    monkeypatch.setattr(limited_columns, "_MOST_OF_ONE", 50)
     noted: dict[str, Any] = {"attributes": {"db.query.text": "SELECT 1"}}
     too_much: dict[str, Any] = {"attributes": {"db.query.text": "SELECT" * 10}}
     write(

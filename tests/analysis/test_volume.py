@@ -20,6 +20,8 @@ from processors.histogram import RELATIVE_ERROR
 from tests.support.volume import DAY, HOUR, MINUTE, NANO, Volume, record_volume
 from tests.support.week import iso
 
+pytestmark = pytest.mark.untraced
+
 END = 1_795_392_000 * NANO
 """2026-11-23T00:00:00Z."""
 MONTH = Period(END - 30 * DAY - 20 * MINUTE, END - 20 * MINUTE)

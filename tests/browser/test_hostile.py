@@ -16,6 +16,8 @@ from tests.support.hostile import END, GATHERED, PAYLOADS, record_hostile
 from tests.support.page_process import PageProcess
 from tests.support.week import NANO
 
+pytestmark = pytest.mark.untraced
+
 KINDS = ("/requests/route", "/traces/", "/logs/around", "/errors/group", "/explore?", "/alerts/")
 """Of pages that others link to, with what to show in their address."""
 QUIET = {"/rules", "/reports", "/security/evidence", "/alerts/routes"}

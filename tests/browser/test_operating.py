@@ -21,6 +21,8 @@ from tests.support.notifications import answering
 from tests.support.pages import pages_of
 from tests.support.sidecar import WITH_PAGES, Sidecar
 
+pytestmark = pytest.mark.untraced
+
 OPERATOR = "token-of-olga-0123456789"
 VIEWER = "token-of-viktor-0123456789"
 RULE = "http.server.p95"

@@ -11,6 +11,8 @@ from dashboard.pages import PAGES
 from tests.browser.chromium import Chromium, Rules
 from tests.browser.finding import SHOTS, content, faults_of, links_of
 
+pytestmark = pytest.mark.untraced
+
 WITH_AN_ALERT = {"/alerts/{alert}"}
 """Nobody judged the week: the pages of alerts are looked at where one fires."""
 _MOST_LINKS = 150

@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.sidecar import Sidecar
 
+pytestmark = pytest.mark.untraced
+
 HERE = Path(__file__).parent
 CLIENT_SECONDS = 60
 

@@ -18,7 +18,7 @@ from collector import judge as judge_module
 from collector.decoding import Decoder, DecodingLimits
 from collector.judge import Judge, Listener
 from processors.evaluation import Evaluation
-from processors.judgement import Judgement
+from processors.judgement import GAP_NANO, TICK_NANO, Judgement
 from processors.settings import ThresholdSettings
 from storage import State, StateError, Store
 from storage.names import segments
@@ -33,12 +33,19 @@ class Running:
     ) -> None:
         self.folder = folder
         self.slept_nano = 0
-        clock: Callable[[], int] = lambda: time.time_ns() + self.slept_nano  # noqa: E731  # the test's own
         self.judge = Judge(
-            Judgement(ThresholdSettings.model_validate(thresholds or {})), folder, listener=listener, clock=clock
+            Judgement(ThresholdSettings.model_validate(thresholds or {})), folder, listener=listener, clock=self.clock
         )
         self.store = Store(folder, on_stored=self.judge.stored)
         self._decoder = Decoder(redactor=None, limits=DecodingLimits())
+
+    def clock(self) -> int:
+        return time.time_ns() + self.slept_nano
+
+    def tick(self) -> None:
+        """The next one is due at once, after what was sent."""
+        wait(lambda: self.judge.judged_records > 0 and self.judge.lag_seconds() == 0)
+        self.slept_nano += TICK_NANO - self.clock() % TICK_NANO
 
     def start(self, *, unclean: bool = False) -> None:
         self.store.open(self.judge.recover)
@@ -182,6 +189,7 @@ def test_evaluations_are_published_with_their_time(tmp_path: Path) -> None:
     with running(tmp_path) as found:
         found.send(1)
         found.send(2)
+        found.tick()
         wait(lambda: bool(found.judge.judgement.evaluations))
     state = State.open(tmp_path / ".forecourt" / "state.db")
     published = state.published()
@@ -197,7 +205,10 @@ def test_a_machine_that_slept_is_as_if_it_had_been_restarted(tmp_path: Path) -> 
         found.send(1)
         found.send(2)
         wait(lambda: found.judge.judged_records == 2 * SPANS)
+        before = found.judge.judgement.tick_unix_nano
         found.slept_nano = 240 * 1_000_000_000
+        wait(lambda: found.judge.judgement.tick_unix_nano > before + GAP_NANO)
+        found.tick()
         wait(lambda: any(one.detail == "grace after a restart" for one in found.judge.judgement.evaluations))
 
 
@@ -214,6 +225,7 @@ def test_a_rule_that_is_new_has_its_window_filled_from_what_is_stored(tmp_path: 
     again = Running(tmp_path, {"rules": {"new": new}})
     again.start()
     again.send(3)
+    again.tick()
     wait(lambda: any(one.rule == "new" for one in again.judge.judgement.evaluations))
     samples = {one.rule: one.samples for one in again.judge.judgement.evaluations}
     again.stop()
@@ -233,6 +245,7 @@ def test_a_checkpoint_that_cannot_be_read_costs_the_alerts_and_nothing_else(
     connection.close()
     with running(tmp_path) as again:
         again.send(2)
+        again.tick()
         wait(lambda: bool(again.judge.judgement.evaluations))
         samples = {one.rule: one.samples for one in again.judge.judgement.evaluations}
     assert samples["http.server.mean"] == 2 * SPANS
@@ -277,6 +290,7 @@ def test_each_tick_is_told_to_who_listens(tmp_path: Path) -> None:
     found = Running(tmp_path, listener=listening)
     found.start()
     found.send(1)
+    found.tick()
     wait(lambda: bool(listening.ticks))
     found.stop()
     assert all(tick % 10_000_000_000 == 0 for tick in listening.ticks)
@@ -290,9 +304,12 @@ def test_a_clock_that_is_set_back_does_not_stop_judging(tmp_path: Path, caplog: 
     found = Running(tmp_path, listener=listening)
     found.start()
     found.send(1)
+    found.tick()
     wait(lambda: bool(listening.ticks))
     before = listening.ticks[-1]
     found.slept_nano = -3600 * 1_000_000_000
+    wait(lambda: "the clock was set back by 3" in caplog.text)
+    found.tick()
     wait(lambda: listening.ticks[-1] < before)
     found.stop()
     assert before - listening.ticks[-1] > 3500 * 1_000_000_000
@@ -361,6 +378,7 @@ def test_no_checkpoint_goes_beyond_what_alerting_has_saved(tmp_path: Path) -> No
     found = Running(tmp_path, listener=refusing)
     found.start()
     found.send(1)
+    found.tick()
     wait(lambda: bool(refusing.ticks))
     found.stop()
     state = State.open(tmp_path / ".forecourt" / "state.db")

@@ -264,6 +264,7 @@ def test_a_test_gets_each_channels_real_answer(tmp_path: Path) -> None:
     assert running.rows("SELECT count(*) FROM notifications WHERE status = 'queued'") == [(0,)]
 
 
+@pytest.mark.untraced
 def test_ten_thousand_alerts_in_a_minute_are_one_message_and_a_digest_each(tmp_path: Path) -> None:
     """Whoever reads the mail is not drowned, nothing is lost, and judging is not held up."""
     mailbox = Mailbox()

@@ -333,6 +333,7 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path, protocol: str) -> Non
         sidecar.process.stderr.close()
 
 
+@pytest.mark.untraced
 def test_a_body_of_64_mib_needs_less_than_300_mib(tmp_path: Path) -> None:
     """The largest body is taken whole, to the record, in bounded memory."""
     part = ExportTraceServiceRequest.FromString(trace_request(range(2000), attributes=10, size=60))

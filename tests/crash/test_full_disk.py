@@ -11,7 +11,10 @@ from tests.support.export import call, failure, post
 from tests.support.otlp import span_id, trace_request
 from tests.support.sidecar import Sidecar
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets the limits of another process")
+pytestmark = [
+    pytest.mark.untraced,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets the limits of another process"),
+]
 
 
 def _limit_files(sidecar: Sidecar, size: int) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.support.otlp import PROTOBUF, span_id, trace_request
 from tests.support.sidecar import Sidecar
 
+pytestmark = pytest.mark.untraced
+
 CLIENTS = 4
 SPANS = 20
 

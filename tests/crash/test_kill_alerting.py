@@ -6,11 +6,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.crash.test_kill_judging import _requests
 from tests.support.notifications import Answer, Asked, answering
 from tests.support.notifying import wait
 from tests.support.otlp import PROTOBUF
 from tests.support.sidecar import Sidecar
+
+pytestmark = pytest.mark.untraced
 
 RULE = {
     "indicator": "spans",

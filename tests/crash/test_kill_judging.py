@@ -21,6 +21,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from tests.support.otlp import PROTOBUF
 from tests.support.sidecar import Sidecar
 
+pytestmark = pytest.mark.untraced
+
 SPANS = 30
 _SECOND = 1_000_000_000
 

@@ -20,6 +20,8 @@ from storage.names import hour_of
 from tests.support.otlp import PROTOBUF, span_id, trace_request
 from tests.support.sidecar import Sidecar
 
+pytestmark = pytest.mark.untraced
+
 HOUR = 3600 * 1_000_000_000
 SEGMENTS = 10
 """More in each round."""

@@ -361,5 +361,7 @@ def test_a_real_delivery_stands_in_the_story(tmp_path: Path) -> None:
             wait(lambda: "sent" in running.outcomes())
     with Opening(tmp_path, clock=time.time_ns) as pages:
         (told,) = pages.shown(f"/alerts/{named('down')}").tables
-    assert [row[1] for row in told[1:]] == ["sent", "notified", "firing"]
-    assert told[1][4] == "hook: answered 200"
+    # The notifier may have looked at the group once more meanwhile.
+    story = [(row[1], row[4]) for row in told[1:] if row[1] != "repeated too soon"]
+    assert [what for what, _ in story] == ["sent", "notified", "firing"]
+    assert story[0][1] == "hook: answered 200"

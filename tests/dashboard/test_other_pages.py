@@ -230,6 +230,7 @@ def _close(told: Any) -> Any:
 
 
 @pytest.mark.parametrize(("form", "days"), [("weekly", 7), ("monthly", 30)])
+@pytest.mark.untraced
 def test_a_report_is_that_of_the_command(week: Week, form: str, days: int) -> None:
     """The same numbers, to the last of them."""
     told = ask(week, "report", form, between=(END - days * DAY, END))

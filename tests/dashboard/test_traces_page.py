@@ -243,6 +243,7 @@ def test_a_slow_trace_is_set_beside_a_normal_one(tmp_path: Path) -> None:
     assert "No other trace of this kind without errors was recorded within half a day." in alone.text
 
 
+@pytest.mark.untraced
 def test_two_thousand_spans_are_shown_soon_and_not_too_large(tmp_path: Path) -> None:
     """Attributes that have no room are shown when one asks for their span, and then they are there."""
     details = {f"key.{number}": "v" * 60 for number in range(20)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.backend import EXAMPLES, Backend, fossawork
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 _SPEC = importlib.util.spec_from_file_location("driver", EXAMPLES / "fossawork_backend" / "driver.py")
 assert _SPEC is not None
@@ -26,7 +26,7 @@ class Watched:
     """What a scenario left behind: the driver's tally and the sidecar's records."""
 
     def __init__(self, folder: Path, scenario: str, protocol: str = "http/protobuf") -> None:
-        with Sidecar(folder / "sidecar") as sidecar:
+        with UntracedSidecar(folder / "sidecar") as sidecar:
             endpoint = sidecar.url("grpc" if protocol == "grpc" else "http")
             settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
             with fossawork(folder, settings) as backend:

@@ -14,6 +14,8 @@ from tests.support import receivers
 from tests.support.backend import Backend, uvicorn
 from tests.support.sidecar import Sidecar
 
+pytestmark = pytest.mark.untraced
+
 REQUESTS = 300
 AWAY = {
     "slow": receivers.slow,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 FOREIGN = """
 import json, logging, sys
@@ -115,7 +115,7 @@ def test_providers_of_the_app_are_used_and_their_exporters_see_no_secret(tmp_pat
 
 def test_a_declarative_file_decides_where_signals_go(tmp_path: Path) -> None:
     """OTEL_CONFIG_FILE makes the tracer provider; the signals it says nothing of go the usual way."""
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         path = tmp_path / "otel.yaml"
         path.write_text(DECLARATIVE.replace("ENDPOINT", sidecar.url("http")))
         done = _run(APP, tmp_path, OTEL_CONFIG_FILE=str(path), OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"))
@@ -128,7 +128,7 @@ def test_a_declarative_file_decides_where_signals_go(tmp_path: Path) -> None:
 
 def test_a_declarative_file_that_cannot_be_used_is_told_and_left_aside(tmp_path: Path) -> None:
     """The app starts, and sends as if there were no file."""
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         (tmp_path / "otel.yaml").write_text("tracer_provider: [")
         done = _run(
             APP,
@@ -153,7 +153,7 @@ def test_turned_off_altogether_it_does_nothing(tmp_path: Path) -> None:
 
 def test_what_is_left_at_the_end_is_sent_without_being_asked(tmp_path: Path) -> None:
     """At exit, when nobody called `shutdown`."""
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         endpoint = sidecar.url("http")
         done = _run(APP.replace("shutdown()", ""), tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
         assert done.returncode == 0, done.stderr
@@ -164,7 +164,7 @@ def test_what_is_left_at_the_end_is_sent_without_being_asked(tmp_path: Path) -> 
 def test_a_spool_that_cannot_be_written_costs_nothing_but_the_spool(tmp_path: Path) -> None:
     """It is told, and what can be sent is."""
     (tmp_path / "file").write_text("")
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sidecar.url("http"), "FORECOURT_SPOOL": str(tmp_path / "file" / "x")}
         done = _run(APP, tmp_path, **settings)
         assert done.returncode == 0, done.stderr
@@ -174,7 +174,7 @@ def test_a_spool_that_cannot_be_written_costs_nothing_but_the_spool(tmp_path: Pa
 
 def test_routes_named_as_exports_are_events(tmp_path: Path) -> None:
     """Attachment or not."""
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": sidecar.url("http"), "FORECOURT_EXPORTS": "/orders/{number}"}
         done = _run(APP, tmp_path, **settings)
         assert done.returncode == 0, done.stderr
@@ -192,7 +192,7 @@ with track("late"):
 instrument(app)
 shutdown()
 """
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         done = _run(APP + again, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"))
         assert done.returncode == 0, done.stderr
         assert "can't be started again" in done.stderr
@@ -201,7 +201,7 @@ shutdown()
 
 def test_parts_are_turned_off_by_name(tmp_path: Path) -> None:
     """What is off is told, and sends nothing."""
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         code = APP.replace("instrument(app)", "instrument(app, disabled=['logs', 'system', 'metrics'])")
         done = _run(code, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=sidecar.url("http"))
         assert done.returncode == 0, done.stderr

@@ -401,6 +401,7 @@ def _seconds(text: str) -> float:
         ("http://a:b", "a/"),
     ],
 )
+@pytest.mark.untraced
 def test_time_grows_no_faster_than_the_text(beginning: str, unit: str) -> None:
     """Ten times the hostile text takes about ten times as long; with backtracking it would be a hundred times."""
     small, large = (beginning + unit * (size // len(unit)) for size in (100_000, 1_000_000))

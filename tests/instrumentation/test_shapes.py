@@ -23,6 +23,8 @@ from tests.conftest import ROOT
 from tests.support.backend import Backend, uvicorn
 from tests.support.sidecar import Sidecar
 
+pytestmark = pytest.mark.untraced
+
 APPS = Path(__file__).parent / "apps"
 LOOPS = [(loop, parser) for loop in ("uvloop", "asyncio") for parser in ("httptools", "h11")]
 OLD_FASTAPI = ("fastapi==0.115.0", "starlette==0.38.6")

@@ -17,7 +17,7 @@ from storage import State
 from tests.support.incident import Incident
 from tests.support.notifications import answering
 from tests.support.pushover import TOKEN, USER, PushoverCloud
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 from tests.support.smtp import Mailbox, smtp_server
 
 DOWN = "down {service.name=app}"
@@ -267,7 +267,7 @@ def test_send_and_test_without_a_sidecar(tmp_path: Path, mailbox: tuple[Mailbox,
 
 def test_with_a_running_sidecar_it_does_the_telling(tmp_path: Path, mailbox: tuple[Mailbox, int]) -> None:
     """It has the secrets; a silence and an acknowledgement are taken within a second."""
-    with answering(PushoverCloud()) as url, Sidecar(tmp_path, _configuration(mailbox[1], url)) as sidecar:
+    with answering(PushoverCloud()) as url, UntracedSidecar(tmp_path, _configuration(mailbox[1], url)) as sidecar:
         config = str(sidecar.configuration)
         answers = json.loads(run("alerts", "test", "--json", "--config", config))
         assert sum(one["ok"] for one in answers) == 8

@@ -69,6 +69,7 @@ def _of_everything(settings: ThresholdSettings, folder: Path, end: int | None = 
 
 
 @pytest.mark.parametrize("rule", [*DEFAULT_RULES, *OWN])
+@pytest.mark.untraced
 def test_lines_that_no_rule_is_about_make_no_difference(recorded: Path, rule: str) -> None:
     """They are passed over unparsed; what is told is what judging all of them tells."""
     settings = _settings([rule])

@@ -49,6 +49,24 @@ def place(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path / "place"
 
 
+@pytest.fixture(scope="module")
+def learnt_once(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("learnt") / "place"
+    shutil.copytree(recorded, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run("create", *WEEK)
+    return folder
+
+
+@pytest.fixture
+def learnt(learnt_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place in which `baseline create` has learnt the week."""
+    shutil.copytree(learnt_once, tmp_path / "place")
+    monkeypatch.chdir(tmp_path / "place")
+    return tmp_path / "place"
+
+
 def run(*arguments: str, code: int = 0) -> Result:
     result = CliRunner().invoke(main, ["baseline", *arguments], catch_exceptions=False)
     assert result.exit_code == code, result.output
@@ -87,9 +105,8 @@ def test_a_baseline_is_made_of_every_route_and_query_of_the_week(place: Path) ->
     (place / "unused").touch()
 
 
-def test_its_numbers_are_those_of_the_week(place: Path, week: Week) -> None:
+def test_its_numbers_are_those_of_the_week(learnt: Path, week: Week) -> None:
     """Medians of windows lie at the distribution's own; counts and errors are exact but for what fills no window."""
-    run("create", *WEEK)
     (night,) = [
         one for one in asked("show")["classes"] if (one["key"].get("http.route"), one["hours"]) == (ROUTES[1], "night")
     ]
@@ -99,7 +116,7 @@ def test_its_numbers_are_those_of_the_week(place: Path, week: Week) -> None:
     assert (night["p50"], night["p95"]) == pytest.approx((0.0498, 0.1133), rel=0.1)
     assert night["error_rate"] == pytest.approx(sum(one.status >= 500 for one in mine) / len(mine), rel=0.2)
     assert (night["p99"], night["enough"]) == (None, True)
-    assert place.is_dir()
+    assert learnt.is_dir()
 
 
 def _is_night(at: float) -> bool:
@@ -128,13 +145,12 @@ def _line(name: str = "default") -> str:
     return f'"{name}": 580 windows of 5 routes and queries, 2026-11-16 00:00:00 to 2026-11-23 00:00:00 UTC'
 
 
-def test_one_that_there_is_is_not_written_over(place: Path) -> None:
-    run("create", *WEEK)
-    before = _row(place)
+def test_one_that_there_is_is_not_written_over(learnt: Path) -> None:
+    before = _row(learnt)
     again = run("create", *WEEK, code=1)
     assert 'there is a baseline "default" already' in again.stderr
     assert "forecourt baseline update default --confirm" in again.stderr
-    assert _row(place) == before
+    assert _row(learnt) == before
 
 
 def _row(place: Path) -> BaselineRow | None:
@@ -145,22 +161,20 @@ def _row(place: Path) -> BaselineRow | None:
         state.close()
 
 
-def test_a_comparison_finds_nothing_in_a_week_that_is_as_it_was(place: Path) -> None:
-    run("create", *WEEK)
+def test_a_comparison_finds_nothing_in_a_week_that_is_as_it_was(learnt: Path) -> None:
     told = run(
         "compare", "--from", iso(START + DAY), "--to", iso(START + DAY + 18 * HOUR), "--alert-on-deviation", "10%"
     )
     assert told.stdout.splitlines()[0].endswith('against the baseline "default"')
     assert told.stdout.count("as it was") == 5
     assert "slower" not in told.stdout
-    assert place.is_dir()
+    assert learnt.is_dir()
 
 
-def test_a_comparison_finds_the_route_that_got_twice_as_slow(place: Path) -> None:
+def test_a_comparison_finds_the_route_that_got_twice_as_slow(learnt: Path) -> None:
     """And nothing else; cron hears of it by the exit code, and only if it asks."""
-    run("create", *WEEK)
     period = ("--from", iso(END - 12 * HOUR), "--to", iso(END))
-    slow_down(place / "logs", END - 12 * HOUR, END, 2)
+    slow_down(learnt / "logs", END - 12 * HOUR, END, 2)
     told = run("compare", *period).stdout.splitlines()
     worst = re.split(r"  +", told[2].strip())
     assert worst[:2] == [f"GET {ROUTES[0]}", "p50"] or worst[:2] == [f"GET {ROUTES[0]}", "p95"]
@@ -176,14 +190,13 @@ def test_a_comparison_finds_the_route_that_got_twice_as_slow(place: Path) -> Non
     assert run("compare", *period, "--alert-on-deviation=400%").exit_code == 0
 
 
-def test_what_can_not_be_said_is_said(place: Path) -> None:
+def test_what_can_not_be_said_is_said(learnt: Path) -> None:
     """Fewer than thirty requests in an hour."""
-    run("create", *WEEK)
     told = run("compare", "--from", iso(END - HOUR), "--to", iso(END), "--alert-on-deviation", "10%").stdout
     assert "5 routes and queries have no window of 30 in this time; a longer one may have: --last 24h" in told
     some = run("compare", "--from", iso(END - 4 * HOUR), "--to", iso(END)).stdout
     assert "insufficient data: 2 windows of at least 30 requests, 5 are needed" in some
-    assert place.is_dir()
+    assert learnt.is_dir()
 
 
 def test_classes_with_too_few_windows_are_warned_of(place: Path) -> None:
@@ -194,26 +207,25 @@ def test_classes_with_too_few_windows_are_warned_of(place: Path) -> None:
     assert place.is_dir()
 
 
-def test_an_update_says_what_it_would_change_and_changes_it_when_that_is_confirmed(place: Path) -> None:
+@pytest.mark.untraced
+def test_an_update_says_what_it_would_change_and_changes_it_when_that_is_confirmed(learnt: Path) -> None:
     """What got slower would be learnt as usual: that is said loudly."""
-    run("create", *WEEK)
-    before = _row(place)
-    slow_down(place / "logs", START, END, 2)
+    before = _row(learnt)
+    slow_down(learnt / "logs", START, END, 2)
     told = run("update", *WEEK)
     assert told.stdout.startswith('would become "default": 580 windows')
     assert "Nothing has been written. Write it with: forecourt baseline update default --confirm" in told.stdout
     assert re.search(rf"GET {ROUTES[0]} +working hours +p50 +\d+(\.\d)? ms +\d+(\.\d)? ms +[12]\.\d\d", told.stdout)
     assert "these are worse than before; once learnt they pass for usual" in told.stderr
-    assert _row(place) == before
+    assert _row(learnt) == before
     written = asked("update", *WEEK, "--confirm")
     assert (written["written"], {one["key"]["http.route"] for one in written["worse"]}) == (True, {ROUTES[0]})
-    assert _row(place) != before
+    assert _row(learnt) != before
     assert asked("update", *WEEK)["worse"] == []
 
 
-def test_an_update_names_what_is_new_and_gone(place: Path) -> None:
-    run("create", *WEEK)
-    for path in (place / "logs" / "rollups").iterdir():
+def test_an_update_names_what_is_new_and_gone(learnt: Path) -> None:
+    for path in (learnt / "logs" / "rollups").iterdir():
         path.write_bytes(path.read_bytes().replace(b'"/api/auth/login"', b'"/api/v2/login"'))
     told = run("update", *WEEK).stdout
     assert "\nnew: GET /api/v2/login\ngone: GET /api/auth/login\n" in told
@@ -237,6 +249,7 @@ def test_one_that_is_asked_for_by_name_must_be_there(place: Path) -> None:
     assert place.is_dir()
 
 
+@pytest.mark.untraced
 def test_nothing_is_made_of_nothing(place: Path) -> None:
     told = run("create", "--from", "2020-01-01", "--to", "2020-01-08", code=1)
     assert "there is nothing to learn from: no route or query has 30 requests in this time" in told.stderr
@@ -275,9 +288,9 @@ def test_shares_that_are_none_are_refused() -> None:
         ('{"format": 1, "name": "default", "keys": []}', "is damaged"),
     ],
 )
-def test_a_damaged_one_is_told_and_can_be_made_anew(place: Path, content: str, told: str) -> None:
-    run("create", *WEEK)
-    state = State.open(place / "logs" / OWN_FOLDER / "state.db")
+@pytest.mark.untraced
+def test_a_damaged_one_is_told_and_can_be_made_anew(learnt: Path, content: str, told: str) -> None:
+    state = State.open(learnt / "logs" / OWN_FOLDER / "state.db")
     baseline_rows.put(state, BaselineRow("default", 1, content))
     state.close()
     for command in ("compare", "show"):
@@ -288,6 +301,7 @@ def test_a_damaged_one_is_told_and_can_be_made_anew(place: Path, content: str, t
     assert asked("show")["windows"] == 580
 
 
+@pytest.mark.untraced
 def test_what_routes_are_called_is_harmless(place: Path) -> None:
     for path in (place / "logs" / "rollups").iterdir():
         lines = [poisoned(orjson.loads(line)) for line in path.read_bytes().splitlines()]
@@ -310,6 +324,7 @@ def test_every_command_has_an_example_that_can_be_typed() -> None:
     assert DEFAULT_NAME == DEFAULT
 
 
+@pytest.mark.untraced
 def test_json_has_the_keys_that_are_documented(place: Path) -> None:
     told = (ROOT / "docs" / "baselines.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `baseline (\w+)` \| `(.+)` \|$", told, re.MULTILINE))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 
 def _run(*arguments: str, folder: Path | None = None, code: str = "") -> subprocess.CompletedProcess[str]:
@@ -119,7 +119,7 @@ def test_the_collector_refuses_a_wrong_file_with_its_problems(tmp_path: Path) ->
 
 def test_doctor_tells_a_taken_port_from_our_own_collector(tmp_path: Path) -> None:
     """A port that another program holds fails with advice; one of a running collector is as it should be."""
-    with Sidecar(tmp_path / "running") as sidecar:
+    with UntracedSidecar(tmp_path / "running") as sidecar:
         taken = sidecar.endpoints["http"]
         protocols = {"http": {"endpoint": taken}}
         configuration = yaml.safe_dump({"receivers": {"otlp": {"protocols": protocols}}})

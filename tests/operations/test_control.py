@@ -170,6 +170,7 @@ def _until(done: Future[Any], look: Callable[[], CollectorRow | None]) -> Iterat
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="reload by a signal")
 @pytest.mark.parametrize("delay_seconds", [0.0, 0.02, 0.05, 0.1, 0.2])
+@pytest.mark.untraced
 def test_a_stop_during_a_reload_is_a_stop(tmp_path: Path, delay_seconds: float) -> None:
     """Whatever stage the reload is at."""
     with fixed_port(tmp_path) as sidecar:
@@ -199,6 +200,7 @@ def test_status_and_stop(tmp_path: Path) -> None:
         assert "Start one with: forecourt collector" in call(sidecar, "collector", "reload").stderr
 
 
+@pytest.mark.untraced
 def test_what_nobody_knows_and_what_nobody_wants_any_more_is_not_done(tmp_path: Path) -> None:
     """A command of yesterday's does not stop today's collector."""
     with Sidecar(tmp_path) as sidecar:

@@ -29,7 +29,7 @@ from processors.conditions import parse_condition
 from processors.rule_state import Band
 from tests.conftest import ROOT
 from tests.support.pages import front, pages_of
-from tests.support.sidecar import WITH_PAGES, Sidecar, free_ports
+from tests.support.sidecar import WITH_PAGES, UntracedSidecar, free_ports
 from tests.support.week import Week
 
 START = ("-m", "operations", "dashboard")
@@ -186,7 +186,7 @@ def test_a_port_that_somebody_else_has_is_told_in_one_line(logs: Path, tmp_path:
 
 def test_a_port_that_the_running_sidecar_has_is_told_with_its_address(tmp_path: Path) -> None:
     """Whoever types `forecourt dashboard` beside a sidecar wants its pages."""
-    with Sidecar(tmp_path, WITH_PAGES) as sidecar:
+    with UntracedSidecar(tmp_path, WITH_PAGES) as sidecar:
         address = pages_of(sidecar.logs).endpoints["dashboard"]
         port = str(urlsplit(address).port)
         code, told = refused("--port", port, "--config", str(sidecar.configuration))

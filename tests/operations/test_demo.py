@@ -85,6 +85,7 @@ def test_a_port_that_is_taken_in_the_last_moment_is_another_the_next_time(
     assert len(looked) == 2
 
 
+@pytest.mark.untraced
 def test_what_goes_wrong_in_a_scenario_is_judged(tmp_path: Path) -> None:
     """From the backend's code to an alert with its severity, by the default rules."""
     running = _demo(tmp_path, "failed-logins", "--exit-after", "22s")
@@ -96,6 +97,7 @@ def test_what_goes_wrong_in_a_scenario_is_judged(tmp_path: Path) -> None:
     assert not {rule for rule, _, _ in told} & {"http.server.error_rate", "backend.down", "service.absent"}
 
 
+@pytest.mark.untraced
 def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path) -> None:
     """No process is left behind and nobody sees a traceback."""
     running = _demo(tmp_path)
@@ -114,6 +116,7 @@ def test_ctrl_c_stops_everything_that_the_demo_started(tmp_path: Path) -> None:
     assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
+@pytest.mark.untraced
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     """The demo never writes into what is there."""
     (tmp_path / "mine").mkdir()
@@ -124,6 +127,7 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("duration", ["soon", "5", "5 weeks"])
+@pytest.mark.untraced
 def test_a_wrong_duration_is_a_usage_error(tmp_path: Path, duration: str) -> None:
     """The message shows how durations are written."""
     running = _demo(tmp_path, "--exit-after", duration)

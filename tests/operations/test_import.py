@@ -21,7 +21,7 @@ from operations.importing.sshd import Sshd
 from storage.lock import FolderLock
 from storage.names import OWN_FOLDER
 from tests.conftest import SHARED_DATA
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 SSHD = """\
 Dec 10 06:55:46 LabSZ sshd[24200]: Invalid user webmaster from 192.0.2.1\r
@@ -124,7 +124,7 @@ def test_nothing_imported_makes_an_alert(tmp_path: Path, running: bool) -> None:
     file = sshd_file(tmp_path, line * 100)
     options = ("--timezone", "UTC")
     if running:
-        with Sidecar(tmp_path) as sidecar:
+        with UntracedSidecar(tmp_path) as sidecar:
             assert take_in(file, sidecar.logs, *options, "--config", str(sidecar.configuration))["records"] == 100
             assert take_in(file, sidecar.logs, *options, "--config", str(sidecar.configuration))["records"] == 0
             deadline = time.monotonic() + 30
@@ -134,7 +134,7 @@ def test_nothing_imported_makes_an_alert(tmp_path: Path, running: bool) -> None:
                 time.sleep(0.2)
     else:
         take_in(file, tmp_path / "logs", *options)
-        with Sidecar(tmp_path):
+        with UntracedSidecar(tmp_path):
             pass
     logs = tmp_path / "logs"
     assert len(records(logs, "security")) == 100

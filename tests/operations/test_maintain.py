@@ -60,5 +60,5 @@ def test_daily_says_what_is_wrong_and_goes_on(logs: Path) -> None:
 
 def test_each_step_is_reported_for_people(logs: Path) -> None:
     result = CliRunner().invoke(main, ["maintain", "weekly", "--logs", str(logs)], catch_exceptions=False)
-    heads = re.findall(r"^== forecourt (\w+ \w+) .*: done$", result.stdout, re.MULTILINE)
-    assert heads == ["report weekly", "rules tune", "store prune"]
+    heads = re.findall(r"^== forecourt (\w+ \w+).*: done$", result.stdout, re.MULTILINE)
+    assert heads == ["report weekly", "rules tune", "store prune", "dashboard export"]

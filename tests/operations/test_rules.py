@@ -15,7 +15,7 @@ from processors.judging_settings import JudgingSettings
 from tests.collector.test_judge import Running
 from tests.crash.test_kill_judging import SPANS, _requests
 from tests.support.otlp import PROTOBUF
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 KNOWN = JudgingSettings().known_rules()
 """Those of the default."""
@@ -48,7 +48,7 @@ def forecourt(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[
     )
 
 
-def _send(sidecar: Sidecar, number: int) -> None:
+def _send(sidecar: UntracedSidecar, number: int) -> None:
     connection = sidecar.connect()
     connection.request("POST", "/v1/traces", _requests(number, late=False), PROTOBUF)
     assert connection.getresponse().status == 200
@@ -57,7 +57,7 @@ def _send(sidecar: Sidecar, number: int) -> None:
 
 def test_a_running_sidecar_tells_every_rule_its_value_and_band(tmp_path: Path) -> None:
     """As a table and as JSON; when it has stopped, the rules without values, and why."""
-    with Sidecar(tmp_path) as sidecar:
+    with UntracedSidecar(tmp_path) as sidecar:
         _send(sidecar, 1)
         _send(sidecar, 2)
         deadline = time.monotonic() + 30

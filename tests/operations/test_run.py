@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.backend import Backend
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 APP = """
 from fastapi import FastAPI
@@ -59,7 +59,7 @@ def test_factories_are_called(tmp_path: Path) -> None:
     """uvicorn's `--factory` means what it means there."""
     (tmp_path / "made_app.py").write_text(APP)
     command = ["-m", "operations", "run", "made_app:make", "--factory", "--app-dir", str(tmp_path), "--port", "0"]
-    with Sidecar(tmp_path / "sidecar") as sidecar:
+    with UntracedSidecar(tmp_path / "sidecar") as sidecar:
         with Backend(command, {"OTEL_EXPORTER_OTLP_ENDPOINT": sidecar.url("http")}, tmp_path) as backend:
             assert backend.get("/items/7") == 200
         assert [span["name"] for span in sidecar.records("traces")] == ["GET /items/{number}"]

@@ -27,8 +27,6 @@ from tests.support.otlp import PROTOBUF, trace_request
 from tests.support.sidecar import Sidecar
 from tests.support.week import Week
 
-LATER = {"dashboard export"}
-"""Commands of issues that have not been built."""
 LINES = (ROOT / "tests" / "data" / "runbook-lines.txt").read_text().splitlines()
 RUNBOOK = ROOT.parent / "shared" / "monitoring-runbook.md"
 WANTING = (
@@ -47,10 +45,6 @@ def forecourt(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
 
 
-def is_later(command: list[str]) -> bool:
-    return command[0] in LATER or " ".join(command[:2]) in LATER
-
-
 def parsed(command: list[str]) -> None:
     """Raise click.UsageError for what the command does not take."""
     context = click.Context(main, info_name="forecourt")
@@ -65,13 +59,11 @@ def parsed(command: list[str]) -> None:
 
 def goes_on(command: list[str]) -> bool:
     """Whether it ends with Ctrl-C only."""
-    return "--follow" in command or (command[0] == "dashboard" and not is_later(command))
+    return "--follow" in command or (command[0] == "dashboard" and command[1:2] != ["export"])
 
 
 def codes_of(command: list[str]) -> set[int]:
     """What it may end with: a check says how things are, and channels, sidecars and reviews may be found wanting."""
-    if is_later(command):
-        return {2}
     if command[0] == "check":
         return {0, 1, 2, 3}
     return {0, 1} if command[:2] in WANTING or command[0] == "maintain" else {0}
@@ -81,11 +73,8 @@ def check_answer(command: list[str], code: int, stdout: str, stderr: str) -> Non
     """An answer worth reading, or one clear line that says what is missing."""
     assert code in codes_of(command), f"{command}\n{stdout}\n{stderr}"
     assert "Traceback" not in stderr
-    if is_later(command):
-        assert "which this version does not have yet" in stderr
-    else:
-        assert "Usage:" not in stderr
-        assert stdout.strip() or stderr.strip() or "--quiet" in command
+    assert "Usage:" not in stderr
+    assert stdout.strip() or stderr.strip() or "--quiet" in command
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +99,7 @@ def test_every_line_of_the_runbook_answers_on_recorded_data(
     check_answer(command, result.exit_code, result.stdout, result.stderr)
 
 
+@pytest.mark.untraced
 def test_every_line_of_the_runbook_starts_by_its_old_path_beside_a_running_sidecar(tmp_path: Path) -> None:
     """`python DIR/X.py …` and `sh DIR/X.sh`, on what arrives; those that go on end with Ctrl-C."""
     tools = tmp_path / "tools" / "operations"
@@ -132,9 +122,7 @@ def _by_old_path(tools: Path, line: str, folder: Path) -> tuple[list[str], subpr
     words = [start, str(tools / script), *arguments]
     if goes_on(command):
         return command, interrupted(words, folder)
-    # Coverage stays out of it: a hundred starts take twice as long with it, and what they start has tests of its own.
-    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=untraced)
+    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     return command, ran
 
 
@@ -167,7 +155,7 @@ def test_the_lines_are_those_of_the_runbook() -> None:
 def test_every_script_without_options_too(script: object) -> None:
     """As a crontab may have it."""
     command = translate(script.name, [])  # type: ignore[attr-defined]  # a Script
-    if not is_later(command) and script.name not in {  # type: ignore[attr-defined]  # as above
+    if script.name not in {  # type: ignore[attr-defined]  # as above
         "email-alerting.py",
         "pushover-alerting.py",
         "desktop-alert.py",
@@ -257,6 +245,7 @@ def test_a_script_is_run_with_the_exit_code_of_its_command(week: Week) -> None:
     assert forecourt("runbook", "run", "nothing").exit_code == 2
 
 
+@pytest.mark.untraced
 def test_the_old_paths_start_the_commands(tmp_path: Path, week: Week) -> None:
     """As `python DIR/X.py …` and as shell scripts, from anywhere, with the exit codes of the commands."""
     tools = tmp_path / "it's the tools"

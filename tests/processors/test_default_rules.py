@@ -8,7 +8,7 @@ import pytest
 
 from processors.default_rules import DEFAULT_RULES
 from processors.observation import Observation
-from tests.support.course import Course, event, gauge, operation, probe, query, request
+from tests.support.course import Course, event, gauge, operation, point, probe, query, request
 
 Make = Callable[[float], Observation]
 
@@ -46,6 +46,14 @@ def used(metric: str, share: float) -> Make:
 
 def found(target: str, state: str, kind: str, days: float | None = None) -> Make:
     return lambda at: probe(at, target, state, kind, days)
+
+
+def exporter(at: float, quantity: str, value: float, *, cumulative: bool = False) -> Observation:
+    """As the sidecar measures it itself."""
+    form = {"type": "sum", "temporality": "CUMULATIVE", "monotonic": True} if cumulative else {}
+    named = {"exporter": "otlp_grpc/viewer", "signal": "traces"}
+    name = f"forecourt.exporter.{quantity}"
+    return point(at, name, {"value": value}, service="forecourt", attributes=named, **form)
 
 
 def down_and_up(target: str, kind: str, state: str = "down") -> list[Make]:
@@ -159,6 +167,24 @@ TIMELINES: dict[str, tuple[int, float, Sequence[Make], list[str]]] = {
         [found("shop", "up", "http", days) for days in (30, 10, 2, 60)],
         ["610 firing low", "1210 firing high", "1810 resolved high"],
     ),
+    "exporter.behind": (
+        600,
+        30,
+        [lambda at, lag=lag: exporter(at, "lag", lag) for lag in (0, 1000, 30_000, 0)],  # type: ignore[misc]
+        ["610 firing low", "1210 firing medium", "1810 resolved medium"],
+    ),
+    "exporter.set_aside": (
+        600,
+        30,
+        [lambda at, count=count: exporter(at, "set_aside", count) for count in (0, 5, 0)],  # type: ignore[misc]
+        ["610 firing low", "1210 resolved low"],
+    ),
+    "exporter.dropped": (
+        4000,
+        30,
+        [lambda at, count=count: exporter(at, "dropped", count, cumulative=True) for count in (0, 2, 2)],  # type: ignore[misc]
+        ["4010 firing high", "7610 resolved high"],
+    ),
     "service.hung": (
         600,
         10,
@@ -169,6 +195,7 @@ TIMELINES: dict[str, tuple[int, float, Sequence[Make], list[str]]] = {
 
 
 @pytest.mark.parametrize("rule", TIMELINES)
+@pytest.mark.untraced
 def test_a_rule_tells_when_its_bands_are_entered_and_left(rule: str) -> None:
     """To the tick: every severity it can have, in the order in which it comes and goes."""
     length, every, phases, told = TIMELINES[rule]

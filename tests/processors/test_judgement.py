@@ -187,6 +187,7 @@ def test_a_service_that_says_that_it_stops_is_not_missed() -> None:
     assert Course("service.absent").each(0, 600, request, 1).feed([], until=2000).told == []
 
 
+@pytest.mark.untraced
 def test_a_silent_service_is_forgotten_after_a_day() -> None:
     """Somebody has switched it off for good."""
     gone = Course("service.absent").each(0, 600, queue(1), 10)
@@ -400,6 +401,7 @@ def test_lines_of_fossawork_are_events_unless_its_library_tells_them(body: str, 
     assert not {"security", "business"} & Course("queue").feed([log(1, body, resource=ours)], until=10).lines().keys()
 
 
+@pytest.mark.untraced
 def test_rollups_add_up_from_minutes_to_days() -> None:
     """Whenever a record comes, each resolution has it once."""
     busy = Course("http.server.p95").each(0, 7200, lambda at: request(at, status=500 if int(at) % 10 == 0 else 200), 5)

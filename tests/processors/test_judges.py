@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def _fail(judgement: Judgement, count: int) -> dict[str, Any]:
     return {one.rule: one for one in judgement.transitions if one.status == "firing"}
 
 
+@pytest.mark.untraced
 def test_a_spike_of_failed_logins_is_what_the_detector_has_not_seen() -> None:
     """Wherever from and whoever: high, where the detector by itself would be medium."""
     told = _fail(_learnt(_judgement()), 40)
@@ -82,9 +84,9 @@ def test_fewer_than_twenty_are_no_spike_nor_are_more_before_anything_is_learnt()
     assert "security.failed_logins.spike" not in _fail(_judgement(), 40)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Ten days of rollups and of logins, as a sidecar has left them; on the last one requests stop."""
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ten-days")
     end = nano(0)
     closed = list(_logins(end, 10))
     for bucket in range(-10 * DAY // BUCKET, 0):
@@ -92,13 +94,19 @@ def folder(tmp_path: Path) -> Path:
         summary = counted(begin, 1 if quiet else 300 + bucket % 11)
         closed.append((nano(begin + BUCKET + 30), summary))
     for told, summary in sorted(closed, key=lambda one: one[0]):
-        _put(tmp_path, "rollups", told, _line(summary, told))
+        _put(folder, "rollups", told, _line(summary, told))
     for day in range(9):
         login = {"event": "fossa.auth.login", "outcome": "success", "service": "app", "trace_id": ""}
         who = {"user.id": "jo", "client.address": "192.0.2.7", "user_agent.original": CHROME}
         time = nano(-day * DAY - 4000)
-        _put(tmp_path, "security", time, {**login, "time_unix_nano": time, "attributes": who})
-    return tmp_path
+        _put(folder, "security", time, {**login, "time_unix_nano": time, "attributes": who})
+    return folder
+
+
+@pytest.fixture
+def folder(recorded: Path, tmp_path: Path) -> Path:
+    """Ten days of rollups and of logins, as a sidecar has left them; on the last one requests stop."""
+    return Path(shutil.copytree(recorded, tmp_path / "ten-days"))
 
 
 def _line(summary: Summary, told: int) -> dict[str, Any]:
@@ -133,6 +141,7 @@ def test_a_sidecar_without_a_state_learns_from_the_records_and_tells_nothing_of_
     assert not judgement.judges.unlearnt
 
 
+@pytest.mark.untraced
 def test_what_is_learnt_outlives_a_restart(folder: Path) -> None:
     """The state goes through JSON; one without judges, as a version before left it, has all to learn."""
     before = _judgement()
@@ -147,6 +156,7 @@ def test_what_is_learnt_outlives_a_restart(folder: Path) -> None:
     assert old.judges.unlearnt
 
 
+@pytest.mark.untraced
 def test_learning_that_was_cut_off_is_made_up_for(folder: Path) -> None:
     """By a stop, which takes nothing over, and by a kill, of which a checkpoint tells."""
     cut = _judgement()
@@ -159,6 +169,7 @@ def test_learning_that_was_cut_off_is_made_up_for(folder: Path) -> None:
     assert again.judges.unlearnt
 
 
+@pytest.mark.untraced
 def test_a_watch_that_is_switched_on_later_learns_then_and_the_others_keep_what_they_know(folder: Path) -> None:
     """Also one that was off for a while."""
     without = AnomalySettings.model_validate({"watches": {"request_rate": {"enabled": False}}})
@@ -194,6 +205,7 @@ def _saved(judgement: Judgement) -> Any:
     ],
     ids=str,
 )
+@pytest.mark.untraced
 def test_a_damaged_line_is_passed_over(folder: Path, damaged: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     """And said; what is learnt can be saved."""
     event = {"event": "auth.login", "outcome": "success", "attributes": {"user.id": "jo"}, "time_unix_nano": nano(0)}
@@ -242,6 +254,7 @@ def test_learning_stops_when_the_sidecar_does(folder: Path) -> None:
     assert judges.judge(nano(0), frozen=True)[0] == []
 
 
+@pytest.mark.untraced
 def test_a_backtest_replays_detectors_by_the_stored_rollups(folder: Path) -> None:
     """Learnt from the days before the period; the same as it would have been live."""
     period = OpenPeriod(nano(-DAY), nano(0))

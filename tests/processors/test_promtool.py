@@ -50,6 +50,7 @@ def _alerts(firing: list[bool], number: int) -> dict[str, Any]:
     wait=st.sampled_from([0, 10, 30]),
     keep=st.sampled_from([0, 20, 40]),
 )
+@pytest.mark.untraced
 def test_alerts_fire_at_the_very_ticks_at_which_prometheus_fires_them(
     tmp_path: Path, values: list[int], wait: int, keep: int
 ) -> None:

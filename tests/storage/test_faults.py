@@ -115,6 +115,7 @@ def _read(folder: Path) -> list[int]:
 @pytest.mark.parametrize("truncate_fails", [False, True])
 @pytest.mark.parametrize("lasting", [1, 3])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.untraced
 def test_a_disk_that_refuses_at_the_nth_call_loses_nothing_acknowledged(
     tmp_path: Path, case: str, lasting: int, *, truncate_fails: bool
 ) -> None:

@@ -17,6 +17,7 @@ def _segment(folder: Path, content: bytes) -> Path:
     return path
 
 
+@pytest.mark.untraced
 def test_a_file_cut_at_every_byte_of_its_last_three_lines_keeps_its_whole_lines(tmp_path: Path) -> None:
     """Wherever a crash tore the tail, whole lines stay, the fragment is kept aside and counted."""
     lines = [line(number, size=10) for number in range(5)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -12,9 +11,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
+
+from tests.support.untraced import untraced as untraced_environ
 
 READY = "ready: "
 WITH_PAGES = {"service": {"extensions": ["health_check", "dashboard", "security_dashboard"]}}
@@ -23,6 +24,8 @@ START_SECONDS = 30.0
 
 class Sidecar:
     """`endpoints` names what listens where once the collector says that it is ready."""
+
+    _is_untraced: ClassVar[bool] = False
 
     def __init__(self, folder: Path, configuration: dict[str, Any] | None = None) -> None:
         self.folder = folder
@@ -35,13 +38,12 @@ class Sidecar:
 
     def start(self, *, untraced: bool = False) -> Self:
         """Return when it is ready; `untraced` keeps coverage, which costs time and memory, out of it."""
-        dropped = "COVERAGE_" if untraced else "\0"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "operations", "collector", "--config", str(self.configuration)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith(dropped)},
+            env=untraced_environ() if untraced or self._is_untraced else None,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         watchdog = threading.Timer(START_SECONDS, self.process.kill)
@@ -111,6 +113,12 @@ class Sidecar:
         for path in sorted((self.logs / stream).glob("*.jsonl")):
             for line in path.read_bytes().splitlines():
                 yield json.loads(line)
+
+
+class UntracedSidecar(Sidecar):
+    """Coverage stays out of it: for tests of what talks to it."""
+
+    _is_untraced = True
 
 
 def free_ports() -> dict[str, Any]:

@@ -99,10 +99,15 @@ def iso(seconds: float) -> str:
 
 def record_week(folder: Path) -> Week:
     """Write it below `folder`/logs."""
-    week = Week(folder / "logs")
-    chance = random.Random(17)  # noqa: S311  # the same week each time
-    _live(week, chance)
+    week = known_week(folder)
     Recorder(week).write()
+    return week
+
+
+def known_week(folder: Path) -> Week:
+    """The truth of the week that is, or will be, recorded below `folder`/logs."""
+    week = Week(folder / "logs")
+    _live(week, random.Random(17))  # noqa: S311  # the same week each time
     return week
 
 

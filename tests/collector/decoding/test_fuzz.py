@@ -70,6 +70,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.untraced
 def test_hostile_bodies_cost_time_in_proportion_to_their_size(case: str) -> None:
     """Ten times the bytes take about ten times as long, never a hundred."""
     encoding, make = HOSTILE[case]

@@ -123,6 +123,7 @@ def test_too_much_around_the_records_is_malformed() -> None:
         decode("traces", request.SerializeToString())
 
 
+@pytest.mark.untraced
 def test_a_million_empty_resources_are_malformed() -> None:
     """What no sender makes must not cost minutes."""
     with pytest.raises(MalformedBodyError, match="more than 1000000 resources and scopes"):

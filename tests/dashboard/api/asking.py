@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,15 @@ def site_of(folder: Path, *, now: float = END, **given: Any) -> Site:
 
 def application_of(site: Site) -> Starlette:
     records = Records(site.folder, site.archive, site.own_folder, site.settings.memory_limit)
-    return Starlette(routes=[Mount("/api/v1", api.application(site, records))], middleware=access.middleware(site))
+    app = api.application(site, records)
+    # Every application has the same, and to make it takes far longer than to answer.
+    app.openapi = description  # type: ignore[method-assign]  # as FastAPI says to give another
+    return Starlette(routes=[Mount("/api/v1", app)], middleware=access.middleware(site))
 
 
+@cache
 def description() -> dict[str, Any]:
-    """The API's OpenAPI document; nothing is read for it."""
+    """The API's OpenAPI document, of which nobody changes anything; nothing is read for it."""
     site = site_of(Path("nowhere"))
     return api.application(site, Records(site.folder, None, site.own_folder, 2**29)).openapi()
 

@@ -79,6 +79,7 @@ def _serve(evening: Path) -> Iterator[None]:
 
 @schema.parametrize()
 @settings(max_examples=3, derandomize=True, deadline=None)
+@pytest.mark.untraced
 def test_it_answers_as_described(case: Any) -> None:
     """Every operation, with what fits and what does not: documented statuses, its own types, never a fault of ours."""
     assert case.operation.app is served

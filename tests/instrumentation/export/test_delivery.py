@@ -20,7 +20,7 @@ from instrumentation.export.spool import FolderSpool, MemorySpool, Waiting
 from instrumentation.export.transport import GrpcTransport, HttpTransport, Outcome, Signal, Target
 from tests.support import receivers
 from tests.support.otlp import span_id, trace_request
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import UntracedSidecar
 
 
 class Receiver:
@@ -199,7 +199,7 @@ def test_a_sidecar_behind_tls_with_a_client_certificate(tmp_path: Path, protocol
     client.cert_chain_pems[0].write_to_path(str(tmp_path / "client.pem"))
     tls = {"tls": {"cert_file": "cert.pem", "key_file": "key.pem", "client_ca_file": "ca.pem"}}
     make = GrpcTransport if protocol == "grpc" else HttpTransport
-    with Sidecar(tmp_path, {"receivers": {"otlp": {"protocols": {"grpc": tls, "http": tls}}}}) as sidecar:
+    with UntracedSidecar(tmp_path, {"receivers": {"otlp": {"protocols": {"grpc": tls, "http": tls}}}}) as sidecar:
         host = sidecar.endpoints["grpc" if protocol == "grpc" else "http"]
         url = f"https://{host}{'' if protocol == 'grpc' else '/v1/traces'}"
         files = {name: str(tmp_path / path) for name, path in _TLS_FILES.items()}

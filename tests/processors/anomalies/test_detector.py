@@ -44,6 +44,7 @@ def nab() -> Path:
     return folder
 
 
+@pytest.mark.untraced
 def test_it_reaches_its_scores_on_the_numenta_benchmark(nab: Path) -> None:
     """On the half to tune on; a little less would be noise, much less a mistake."""
     reached = {result.profile.name: result.score for result in score_corpus(read_corpus(nab), OURS)}
@@ -53,6 +54,7 @@ def test_it_reaches_its_scores_on_the_numenta_benchmark(nab: Path) -> None:
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=lambda noise: noise.name)
+@pytest.mark.untraced
 def test_ordinary_weeks_raise_hardly_an_alarm(noise: object) -> None:
     """Of a daily shape and noise; after a week of learning."""
     shown, notified = false_alarms(noise, 5, OURS)  # type: ignore[arg-type]
@@ -85,6 +87,7 @@ def test_whatever_comes_scores_lie_between_0_and_1(course: list[tuple[int, float
 
 @settings(max_examples=15)  # each is a week
 @given(st.lists(st.sampled_from([math.nan, math.inf, -math.inf]), max_size=20), st.integers(0, 2100))
+@pytest.mark.untraced
 def test_what_is_no_number_is_passed_over(strange: list[float], place: int) -> None:
     """As if it had never been."""
     course = weeks(2)[:2100]

@@ -86,6 +86,7 @@ def test_learning_shows_and_never_notifies() -> None:
 
 
 @pytest.mark.parametrize(("points", "told"), [(7 * 288, 0), (7 * 288 + 1, 1)])
+@pytest.mark.untraced
 def test_learning_ends_after_seven_days(points: int, told: int) -> None:
     """Of watching: time in which nobody looked is none."""
     until = points * BUCKET  # the bucket in which it was first seen makes no point
@@ -269,6 +270,7 @@ def test_while_frozen_detectors_learn_and_nothing_is_told() -> None:
     assert [line.split()[1] for line in days.told] == ["firing"]
 
 
+@pytest.mark.untraced
 def test_a_restart_changes_nothing() -> None:
     """In the middle of a bucket, of learning or of an incident."""
     whole = busy().each(WEEK + DAY + HOUR, times(5)).each(WEEK + DAY + 2 * HOUR, times(1))

@@ -116,6 +116,7 @@ def test_each_window_is_held_against_its_own_hours() -> None:
     assert evening(1.6)["p50"].level == "high"
 
 
+@pytest.mark.untraced
 def test_many_routes_make_no_false_finding_likelier() -> None:
     """Sixty routes that are as they were: without a correction one comparison in two would find something."""
     alarms = 0
@@ -207,12 +208,14 @@ def test_comparisons_see_when_only_the_slowest_tenth_got_slower() -> None:
 
 
 @pytest.mark.parametrize("source", [BUSY, Source(memory=0.5), Source(daily=0.2), Source(failed=0.001)])
+@pytest.mark.untraced
 def test_nobody_is_told_of_a_week_that_is_as_it_was(source: Source, request: pytest.FixtureRequest) -> None:
     """2,016 windows, each tested; where noise lingers, by time of day, and with rare errors too."""
     weeks = 20 if request.config.getoption("--long") else 1
     assert sum(alerts_a_week(source, weeks).values()) <= 0.1
 
 
+@pytest.mark.untraced
 def test_somebody_is_told_soon_enough_of_one_that_is_not() -> None:
     """Twice as slow within three quarters of an hour, and at the highest level; a fifth slower within hours."""
     twice = delays(BUSY, all_slower(2.0), 8, hours=2)

@@ -207,6 +207,7 @@ def test_another_baseline_counts_from_the_next_window_on(usual: Baseline) -> Non
 
 @pytest.mark.parametrize("each", [1, 7, 61])
 @pytest.mark.parametrize("first_use", [True, False])
+@pytest.mark.untraced
 def test_a_restart_at_any_moment_changes_nothing(usual: Baseline, each: int, *, first_use: bool) -> None:
     """State and baselines come back in either order."""
 

@@ -101,12 +101,14 @@ def _through_json(state: object) -> list[object]:
 
 
 @given(st.lists(st.floats(1e-4, 100), min_size=100, max_size=300))
+@pytest.mark.untraced
 def test_quantiles_are_those_of_the_values(values: list[float]) -> None:
     """As numpy has them in the definition that does not depend on how many there are, within a bucket's width."""
     expected = np.quantile(values, [0.5, 0.95, 0.99], method="median_unbiased")
     assert quantiles_of(of_values(values)) == pytest.approx(tuple(expected), rel=2 * RELATIVE_ERROR)
 
 
+@pytest.mark.untraced
 def test_a_route_does_not_get_slower_by_being_called_more_often() -> None:
     """The middle of p95 over many windows is the same with 30 requests and with 600; p99 asks for a hundred."""
     chance = random.Random(5)  # noqa: S311  # the same each time

@@ -14,6 +14,8 @@ from processors.security.settings import SecuritySettings
 from processors.security.sighting import Sighting
 from tests.support.attacks import LATENESS, TICK, Watch, at, login, seen
 
+pytestmark = pytest.mark.untraced
+
 KEYS, RATE = 10_000, 1_000
 ATTACKER = "203.0.113.7"
 _SLOWEST_US = 2_000

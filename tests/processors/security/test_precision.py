@@ -9,6 +9,8 @@ import pytest
 from processors.security.default_rules import DEFAULT_RULES
 from tests.support.traffic import MONDAY, WEEK, Judged, Score, Traffic, judged, scores, traffic
 
+pytestmark = pytest.mark.untraced
+
 WEEKS = 4
 SEEDS = (1,)
 """More of them: benchmarks/attacks.py."""

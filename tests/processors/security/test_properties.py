@@ -18,6 +18,8 @@ from processors.security.settings import SecuritySettings
 from processors.security.sighting import Sighting, refusal, sighting
 from tests.support.attacks import LATENESS, NANO, TICK, Watch, at, login, seen
 
+pytestmark = pytest.mark.untraced
+
 USERS = ("jo", "al", *(f"u{number}" for number in range(14)))
 ADDRESSES = (*(f"10.{number}.0.1" for number in range(7)), "2001:db8::1", "2001:db8::2")
 

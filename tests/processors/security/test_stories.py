@@ -199,6 +199,7 @@ def export(seconds: float, size: int, user: str = "user-9") -> Sighting:
 story("export.volume")
 
 
+@pytest.mark.untraced
 def test_a_large_export_every_week_is_learnt_after_the_second() -> None:
     """Two alerts, or none where the bound is set; ten times as much is told."""
     weekly = [export(-DAY * 7 * week, 400 * MIB) for week in range(2, -1, -1)]

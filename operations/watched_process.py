@@ -1,4 +1,4 @@
-"""The web process beside the collector: started, watched and ended, and never waited for."""
+"""A process beside the collector: started, watched and ended, and never waited for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Child:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._ended = ended
-        self._waiting = threading.Thread(target=self._wait, name="web process ends", daemon=True)
+        self._waiting = threading.Thread(target=self._wait, name="a process ends", daemon=True)
         self._waiting.start()
 
     def _wait(self) -> None:
@@ -74,19 +74,22 @@ class _Child:
         self._process.stdin.close()
 
 
-class WebProcess:
+class WatchedProcess:
     """One thread does it all; whoever calls goes on at once, but for `close`."""
 
-    def __init__(self, config: Path | None) -> None:
+    def __init__(self, command: str, config: Path | None, name: str, meanwhile: str) -> None:
+        """`command` is one of `forecourt` that takes --watched; `meanwhile` says what its absence means."""
         chosen = ["--config", str(config)] if config is not None else []
         # -P: a folder of the same name where it is started must not be taken for ours.
-        self._command = [sys.executable, "-P", "-m", "operations", "dashboard", "--watched", *chosen]
+        self._command = [sys.executable, "-P", "-m", "operations", command, "--watched", *chosen]
+        self._name = name
+        self._meanwhile = meanwhile
         self._events: queue.SimpleQueue[_Event | _Child] = queue.SimpleQueue()
         self._child: _Child | None = None
         self._delay_seconds = _FIRST_DELAY_SECONDS
         self._due: float | None = None
         """When it is started again, by the monotonic clock."""
-        self._thread = threading.Thread(target=self._watch, name="web process", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
         self._thread.start()
 
     def serve(self, *, wanted: bool) -> None:
@@ -122,7 +125,7 @@ class WebProcess:
         try:
             self._child = _Child(self._command, self._events)
         except OSError as error:
-            self._again_later(f"the web process can't be started: {error}")
+            self._again_later(f"the {self._name} can't be started: {error}")
 
     def _stop(self) -> None:
         self._due = None
@@ -137,13 +140,25 @@ class WebProcess:
         child.stop()
         if child.life_seconds >= _LONG_LIFE_SECONDS:
             self._delay_seconds = _FIRST_DELAY_SECONDS
-        self._again_later(f"the web process ended ({_told(child.code)})")
+        self._again_later(f"the {self._name} ended ({_told(child.code)})")
 
     def _again_later(self, reason: str) -> None:
-        _log.warning("%s; records are received as before, the pages come back in %.0f s", reason, self._delay_seconds)
+        _log.warning("%s; %s in %.0f s", reason, self._meanwhile, self._delay_seconds)
         self._due = time.monotonic() + self._delay_seconds
         self._delay_seconds = min(2 * self._delay_seconds, _LAST_DELAY_SECONDS)
 
 
 def _told(code: int | None) -> str:
     return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def web_process(config: Path | None) -> WatchedProcess:
+    """That serves the pages."""
+    return WatchedProcess("dashboard", config, "web process", "records are received as before, the pages come back")
+
+
+def forwarding_process(config: Path | None) -> WatchedProcess:
+    """That sends on what exporters are configured for."""
+    return WatchedProcess(
+        "forward", config, "forwarding process", "records are kept as before, sending them on goes on"
+    )

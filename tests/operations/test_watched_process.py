@@ -14,9 +14,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from operations import web_process as web_process_module
+from operations import watched_process as watched_process_module
 from operations.cli import main
-from operations.web_process import WebProcess
+from operations.watched_process import web_process
 from storage.names import OWN_FOLDER
 from tests.operations.test_control import Client, change
 from tests.support.pages import front, pages_of, told_of_pages, wait_until
@@ -162,18 +162,15 @@ def test_what_cannot_start_is_started_again_ever_later(
     config: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each time the wait is twice as long; a new configuration is tried at once."""
-    monkeypatch.setattr(web_process_module, "_FIRST_DELAY_SECONDS", 0.2)
+    monkeypatch.setattr(watched_process_module, "_FIRST_DELAY_SECONDS", 0.2)
     good = config.read_text()
     config.write_text("bogus: 1")
-    pages = WebProcess(config)
+    pages = web_process(config)
     try:
         pages.serve(wanted=True)
         wait_until(lambda: len(caplog.messages) == 3, "it is not tried again")
-        assert [record.args for record in caplog.records] == [
-            ("the web process ended (exit code 1)", 0.2),
-            ("the web process ended (exit code 1)", 0.4),
-            ("the web process ended (exit code 1)", 0.8),
-        ]
+        told = ("the web process ended (exit code 1)", "records are received as before, the pages come back")
+        assert [record.args for record in caplog.records] == [(*told, 0.2), (*told, 0.4), (*told, 0.8)]
         config.write_text(good)
         pages.serve(wanted=True)
         pages_of(config.parent / "logs")
@@ -183,8 +180,8 @@ def test_what_cannot_start_is_started_again_ever_later(
 
 def test_a_web_process_that_does_not_hear_is_killed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The collector's end waits for nobody for long."""
-    monkeypatch.setattr(web_process_module, "_STOP_SECONDS", 0.2)
-    pages = WebProcess(config)
+    monkeypatch.setattr(watched_process_module, "_STOP_SECONDS", 0.2)
+    pages = web_process(config)
     pages.serve(wanted=True)
     row = pages_of(config.parent / "logs")
     psutil.Process(row.pid).suspend()
@@ -199,7 +196,7 @@ def test_a_folder_with_a_name_of_ours_is_not_taken_for_ours(
     (tmp_path / "operations").mkdir()
     (tmp_path / "operations" / "__init__.py").write_text("raise SystemExit(99)\n")
     monkeypatch.chdir(tmp_path)
-    pages = WebProcess(config)
+    pages = web_process(config)
     try:
         pages.serve(wanted=True)
         assert front(pages_of(tmp_path / "logs").endpoints["security_dashboard"]) == (307, "/security")

@@ -1,0 +1,1 @@
+"""What was received, sent on to other OTLP receivers: the store is the queue."""

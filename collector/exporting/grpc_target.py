@@ -1,0 +1,145 @@
+"""OTLP/gRPC: a unary call for each request, and what its status means."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from alerting.plain_text import plain
+from collector.exporting import answers
+from collector.exporting.settings import OtlpGrpcSettings
+from collector.exporting.target import Failure, SendError, Taken
+from collector.signals import SIGNALS
+from processors.endpoint import is_loopback
+
+_METHODS = {signal.name: f"/{signal.service}/Export" for signal in SIGNALS}
+_STATUS_KEY = "grpc-status-details-bin"
+_MIB = 2**20
+_AGAIN = frozenset(
+    {
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""The table of OTLP/gRPC, "Failures"."""
+_STUMBLED = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""Never the same again; but one record may be the reason, also of a fault of the receiver's."""
+_SIZE_CODES = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OUT_OF_RANGE})
+_SIZE_TEXT = re.compile(
+    r"larger than max|exceeds (?:the )?(?:configured )?max|(?:message|length|request) (?:is )?too large", re.IGNORECASE
+)
+"""Of the receivers in C++, Python and Go; Java and .NET; Rust, which says OUT_OF_RANGE."""
+
+
+class GrpcTarget:
+    """A Target over one channel that reconnects by itself; raise OSError when a file of `tls` can't be read."""
+
+    def __init__(self, settings: OtlpGrpcSettings) -> None:
+        scheme, _, self._endpoint = settings.endpoint.rpartition("://")
+        self._timeout_seconds = settings.timeout
+        self._discretion = answers.Discretion(settings.headers)
+        self._metadata = tuple(
+            _entry(name.lower(), value.get_secret_value()) for name, value in settings.headers.items()
+        )
+        self._unfit = [plain(name) for name, value in self._metadata if not _fits(name, value)]
+        secure = scheme == "https" or (not scheme and not settings.tls.insecure)
+        self._channel = _channel(self._endpoint, settings, secure=secure)
+        self._exports = {signal: self._channel.unary_unary(method, None, None) for signal, method in _METHODS.items()}
+
+    def send(self, signal: str, body: bytes) -> Taken:
+        if self._unfit:
+            raise SendError(f"gRPC can't carry the header {', '.join(self._unfit)}: ASCII only", Failure.REFUSED)
+        try:
+            answer = self._exports[signal](body, timeout=self._timeout_seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise self._failure(error) from None  # the cause holds what the other side said, secrets too
+        try:
+            return answers.taken(signal, answer, self._discretion)
+        except ValueError as error:
+            raise SendError(
+                f"{self._endpoint} is no OTLP receiver: it answered something else", Failure.AGAIN
+            ) from error
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _failure(self, error: Any) -> SendError:
+        code: grpc.StatusCode = error.code()
+        details = error.details() or ""
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return SendError(f"{self._endpoint} did not answer within {self._timeout_seconds:g} s", Failure.AGAIN)
+        wanted = _retry_after(error.trailing_metadata() or ())
+        said = self._discretion.told(details)
+        message = f"{self._endpoint} answered {code.name}" + (f": {said}" if said else "")
+        return SendError(message, _meaning(code, details, wanted), wanted)
+
+
+def _meaning(code: grpc.StatusCode, details: str, retry_after_seconds: float | None) -> Failure:
+    if code in _SIZE_CODES and _SIZE_TEXT.search(details):
+        # "CLIENT:" is this side: an answer beyond all measure, of a receiver that may have taken the request
+        return Failure.AGAIN if "CLIENT:" in details else Failure.TOO_LARGE
+    if code in _AGAIN or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_after_seconds is not None):
+        return Failure.AGAIN
+    return Failure.MALFORMED if code in _STUMBLED else Failure.REFUSED
+
+
+def _retry_after(trailers: Any) -> float | None:
+    """Seconds of the RetryInfo in the status; None without one."""
+    for key, value in trailers:
+        if key != _STATUS_KEY:
+            continue
+        try:
+            for detail in Status.FromString(value).details:
+                retry = RetryInfo()
+                if detail.Unpack(retry):
+                    return max(0.0, float(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9))
+        except DecodeError:
+            return None
+    return None
+
+
+def _entry(name: str, value: str) -> tuple[str, str | bytes]:
+    return (name, value.encode() if name.endswith("-bin") else value)
+
+
+def _fits(name: str, value: str | bytes) -> bool:
+    """The others would be an INTERNAL error of gRPC's own."""
+    readable = isinstance(value, bytes) or re.fullmatch("[ -~]*", value) is not None
+    return readable and re.fullmatch("[0-9a-z_.-]+", name) is not None
+
+
+def _channel(endpoint: str, settings: OtlpGrpcSettings, *, secure: bool) -> grpc.Channel:
+    compression = grpc.Compression.NoCompression if settings.compression == "none" else grpc.Compression.Gzip
+    options = _options(endpoint, settings.tls.server_name_override)
+    if not secure:
+        return grpc.insecure_channel(endpoint, options, compression)
+    files = (settings.tls.ca_file, settings.tls.key_file, settings.tls.cert_file)
+    credentials = grpc.ssl_channel_credentials(*(path.read_bytes() if path else None for path in files))
+    return grpc.secure_channel(endpoint, credentials, options, compression)
+
+
+def _options(endpoint: str, server_name: str) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.primary_user_agent", f"forecourt/{metadata.version('forecourt')}"),
+        ("grpc.enable_retries", 0),
+        ("grpc.enable_http_proxy", 0 if is_loopback(endpoint) else 1),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", 4 * _MIB),
+        # Once it is back, a receiver is found within 5 s.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        # Go's servers cut off who pings more often than every 5 minutes; 20 s also bound what is sent into the void.
+        ("grpc.keepalive_time_ms", 300_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        *([("grpc.ssl_target_name_override", server_name)] if server_name else []),
+    ]

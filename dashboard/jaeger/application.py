@@ -1,0 +1,131 @@
+"""The part of Jaeger's HTTP JSON API that reads: services, operations, traces, dependencies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from analysis.dependencies import dependencies
+from analysis.period import NANO
+from analysis.span_names import Operation, SpanNames, span_names
+from analysis.span_search import find_traces
+from analysis.trace_search import find_trace
+from analysis.trace_spans import StoredTrace, stored_traces
+from dashboard.jaeger import parameters
+from dashboard.jaeger.answers import answer, handlers, refusal
+from dashboard.jaeger.translation import kind_json, trace_id_json, trace_json
+from dashboard.page import NotThereError
+from dashboard.records import Records
+from dashboard.site import Site
+
+_NAMES_SECONDS = 60.0
+"""So long an answer about services and operations is good enough."""
+_GRAIN_NANO = 10 * NANO
+_NOT_FOUND = "trace not found"
+
+
+def application(site: Site, records: Records) -> Starlette:
+    """To be mounted at /api, behind the guard of the pages."""
+    jaeger = _Jaeger(site, records)
+    routes = [
+        Route("/services", jaeger.services),
+        Route("/services/{service:path}/operations", jaeger.operations_of_service),
+        Route("/operations", jaeger.operations),
+        Route("/traces", jaeger.search),
+        Route("/traces/{trace_id}", jaeger.trace),
+        Route("/dependencies", jaeger.dependencies),
+        Route("/metrics/{indicator}", jaeger.metrics),
+    ]
+    return Starlette(routes=routes, exception_handlers=handlers())
+
+
+class _Jaeger:
+    """Each method answers one path."""
+
+    def __init__(self, site: Site, records: Records) -> None:
+        self._site = site
+        self._records = records
+
+    async def services(self, request: Request) -> Response:
+        found = (await self._names()).services
+        return answer(request, found, total=len(found))
+
+    async def operations_of_service(self, request: Request) -> Response:
+        """Their names alone, of any kind."""
+        found = sorted({one.name for one in await self._operations(request.path_params["service"])})
+        return answer(request, found, total=len(found))
+
+    async def operations(self, request: Request) -> Response:
+        service, kind = parameters.service_of(request.query_params), parameters.kind_of(request.query_params)
+        named = ({"name": one.name, "spanKind": kind_json(one.kind)} for one in await self._operations(service))
+        found = [one for one in named if kind in {"", one["spanKind"]}]
+        return answer(request, found, total=len(found))
+
+    async def search(self, request: Request) -> Response:
+        asked = parameters.search_of(request.query_params, self._site.clock())
+        if asked.trace_ids:
+            return await self._by_ids(request, asked.trace_ids)
+        found = await self._records.ask(find_traces, asked.period, asked.wanted, asked.limit)
+        return await _traces_answer(request, found)
+
+    async def trace(self, request: Request) -> Response:
+        trace_id = parameters.trace_id_of(request.path_params["trace_id"])
+        parameters.check_times(request.query_params)
+        parameters.check_booleans(request.query_params)
+        found = await self._trace(trace_id)
+        if not found:
+            raise NotThereError(_NOT_FOUND)
+        return await _traces_answer(request, found)
+
+    async def dependencies(self, request: Request) -> Response:
+        period = parameters.dependencies_of(request.query_params, self._site.clock())
+        only = parameters.only_service_of(request.query_params)
+        found = await self._records.ask(dependencies, period)
+        told = [
+            {"parent": one.parent, "child": one.child, "callCount": one.calls}
+            for one in found
+            if only in {"", one.parent, one.child}
+        ]
+        return answer(request, told)
+
+    async def metrics(self, _request: Request) -> Response:
+        """As Jaeger without a storage for metrics: its page of monitoring then says that there is none."""
+        return refusal("metrics querying is currently disabled", 501)
+
+    async def _names(self) -> SpanNames:
+        now = self._site.clock()
+        return await self._records.shared(
+            ("span names of Jaeger",), lambda: self._records.ask(span_names, now), _NAMES_SECONDS
+        )
+
+    async def _operations(self, service: str) -> tuple[Operation, ...]:
+        return (await self._names()).operations.get(service, ())
+
+    async def _by_ids(self, request: Request, trace_ids: Sequence[str]) -> Response:
+        found: list[StoredTrace] = []
+        errors = []
+        for trace_id in dict.fromkeys(trace_ids):
+            traces = await self._trace(trace_id)
+            found += traces
+            if not traces:
+                errors.append({"msg": _NOT_FOUND, "traceID": trace_id_json(trace_id)})
+        return await _traces_answer(request, found, errors)
+
+    async def _trace(self, trace_id: str) -> list[StoredTrace]:
+        """One, or none."""
+        now = self._site.clock()
+        period = await self._records.ask(find_trace, trace_id, now - now % _GRAIN_NANO)
+        return await self._records.ask(stored_traces, (trace_id,), period) if period else []
+
+
+async def _traces_answer(
+    request: Request, traces: Sequence[StoredTrace], errors: Sequence[dict[str, Any]] = ()
+) -> Response:
+    """Made beside the event loop: it may have megabytes."""
+    return await asyncio.to_thread(lambda: answer(request, [trace_json(trace) for trace in traces], errors=errors))

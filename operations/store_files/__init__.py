@@ -1,0 +1,1 @@
+"""Records as files that others read, and such files taken in."""

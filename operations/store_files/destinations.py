@@ -1,0 +1,73 @@
+"""Where exported files go: beside their place as NAME.part until all of them are whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from storage.sync import sync_file, sync_folder
+
+STANDARD_OUTPUT = "-"
+_SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".parquet", ".gz"})
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """`part` is written, `path` is what it becomes."""
+
+    stream: str
+    path: Path
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.part")
+
+
+def destinations(output: str, streams: Sequence[str], suffix: str, *, overwrite: bool) -> list[Destination]:
+    """One file for each stream in a folder, or the one file; raise click.UsageError for what can't be."""
+    path = Path(output)
+    is_folder = path.is_dir() or output.endswith(("/", os.sep)) or path.suffix not in _SUFFIXES
+    if not is_folder and len(streams) > 1:
+        raise click.UsageError(
+            f"{output} is one file, and there are {', '.join(streams)}: name a folder, or one of them with --stream"
+        )
+    if is_folder and path.exists() and not path.is_dir():
+        raise click.UsageError(f"{output} is a file. Name a folder, or a file that ends in {suffix}")
+    found = [Destination(stream, path / f"{stream}{suffix}" if is_folder else path) for stream in streams]
+    taken = [str(one.path) for one in found if one.path.exists() or one.path.is_symlink()]
+    if taken and not overwrite:
+        raise click.UsageError(f"{', '.join(taken)}: exists already. Name another place, or say --overwrite")
+    return found
+
+
+@contextmanager
+def all_or_none(written: Sequence[Destination]) -> Iterator[None]:
+    """Give all files their names when the block has written their parts; leave nothing of them when it fails."""
+    folder = written[0].path.parent
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+        for one in written:
+            _sync(one.part)
+        for one in written:
+            one.part.replace(one.path)
+        sync_folder(folder)
+    except BaseException:
+        for one in written:
+            with suppress(OSError):
+                one.part.unlink(missing_ok=True)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        sync_file(file.fileno())
