@@ -37,6 +37,7 @@ bench:
 	$(BIN)/python benchmarks/anomaly.py --synthetic
 	$(BIN)/python benchmarks/attacks.py
 	$(BIN)/python benchmarks/dashboard.py
+	$(BIN)/python benchmarks/forwarding.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build *.egg-info

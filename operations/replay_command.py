@@ -10,8 +10,8 @@ import click
 
 from operations.durations import DURATION
 from operations.period import period_options
+from operations.replaying.signals import SIGNALS
 
-SIGNALS = ("traces", "metrics", "logs")
 _MAX_SPEED = 1_000_000
 
 

@@ -11,7 +11,7 @@ import click
 from analysis.period import Period
 from operations.period import definite_period
 from operations.reading import ARCHIVE, Reading, archive_of
-from operations.replay_command import SIGNALS
+from operations.replaying.signals import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)

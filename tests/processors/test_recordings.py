@@ -21,7 +21,10 @@ from tests.conftest import SHARED_DATA
 CLEAN = SHARED_DATA / "otlp" / "clean"
 WEBSOCKET = "/api/v1/logs/stream"
 
-pytestmark = pytest.mark.skipif(not CLEAN.is_dir(), reason="the recordings are not beside this checkout")
+pytestmark = [
+    pytest.mark.untraced,
+    pytest.mark.skipif(not CLEAN.is_dir(), reason="the recordings are not beside this checkout"),
+]
 
 
 @pytest.fixture(scope="module")
