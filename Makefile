@@ -24,7 +24,8 @@ lint:
 
 unit:
 	@$(PYTHON) bootstrap.py dev
-	$(BIN)/python -m pytest -n 3 --cov --cov-report=term
+	@: started programs read what the first of them has compiled
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --cov --cov-report=term
 
 bench:
 	@$(PYTHON) bootstrap.py dev

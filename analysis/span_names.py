@@ -72,12 +72,16 @@ def _rows(engine: Engine, period: Period) -> Iterable[tuple[Any, ...]]:
     """Service, name, kind and how often."""
     return engine.sql(
         """
-        SELECT service, name, coalesce(kind, '') AS of_kind, count(*) AS times FROM traces
-        WHERE service <> '' AND length(service) <= $1 AND name <> '' AND length(name) <= $1
-        GROUP BY service, name, of_kind
-        QUALIFY row_number() OVER (PARTITION BY service ORDER BY times DESC, name, of_kind) <= $2
+        WITH counted AS (
+            SELECT service, name, coalesce(kind, '') AS of_kind, count(*) AS times FROM traces
+            WHERE service <> '' AND length(service) <= ? AND name <> '' AND length(name) <= ?
+            GROUP BY service, name, of_kind
+        ), ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY service ORDER BY times DESC, name, of_kind) AS place FROM counted
+        )
+        SELECT service, name, of_kind, times FROM ranked WHERE place <= ?
         """,
-        (_TEXT, _MOST_NAMES),
+        (_TEXT, _TEXT, _MOST_NAMES),
         period,
     )
 

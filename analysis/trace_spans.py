@@ -60,7 +60,9 @@ def stored_traces(engine: Engine, trace_ids: Sequence[str], period: Period) -> l
 
     At most 10,000 spans of all together, roots before others and then by trace; one that was sent twice counts once.
     """
-    rows = _rows(engine, list(trace_ids), period)
+    if not trace_ids:
+        return []
+    rows = _rows(engine, trace_ids, period)
     traces: dict[int, dict[object, StoredSpan]] = {}
     for number, (place, _, *row) in enumerate(rows):
         traces.setdefault(place, {}).setdefault(row[0] or number, _span(row))
@@ -70,22 +72,23 @@ def stored_traces(engine: Engine, trace_ids: Sequence[str], period: Period) -> l
     ]
 
 
-def _rows(engine: Engine, trace_ids: list[str], period: Period) -> list[tuple[Any, ...]]:
+def _rows(engine: Engine, trace_ids: Sequence[str], period: Period) -> list[tuple[Any, ...]]:
     order = "is_below, place, event_unix_nano, span_id, batch_id, batch_index"
     texts = ", ".join(f"{text_column(name)} AS {name}" for name in _TEXTS)
+    wanted = ", ".join(f"(?, {place})" for place in range(1, len(trace_ids) + 1))
     return engine.sql(
         f"""
         WITH wanted AS (
-            SELECT unnest($1::VARCHAR[]) AS trace_id, generate_subscripts($1::VARCHAR[], 1) AS place
+            SELECT * FROM (VALUES {wanted}) AS given (trace_id, place)
         ), found AS (
             SELECT place, coalesce(traces.parent_span_id, '') <> '' AS is_below, event_unix_nano, {ENDED} AS ended,
                 {sized(*_DETAILS)}, batch_id, batch_index, {texts}
-            FROM traces JOIN wanted USING (trace_id) ORDER BY {order} LIMIT $2
+            FROM traces JOIN wanted USING (trace_id) ORDER BY {order} LIMIT ?
         ), summed AS ({summed(order)})
         SELECT place, is_below, {", ".join(_TEXTS)}, event_unix_nano, ended, fits, {fitting(*_DETAILS)}
         FROM summed ORDER BY {order}
         """,  # noqa: S608  # our own expressions
-        (trace_ids, _MOST_SPANS),
+        (*trace_ids, _MOST_SPANS),
         period,
     ).rows
 

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from collector.admission import cost_of
+from collector.exporting.settings import OtlpHttpSettings
 from collector.settings import (
     CollectorSettings,
     PipelineSettings,
@@ -129,6 +130,16 @@ def _of_exporters(settings: CollectorSettings) -> Iterator[Problem]:
             if own is not None:
                 yield ("exporters", name), _CIRCLE.format(target, own)
                 break
+        if isinstance(exporter, OtlpHttpSettings):
+            yield from _without_address(settings.service.pipelines, name, exporter)
+
+
+def _without_address(pipelines: PipelinesSettings, name: str, exporter: OtlpHttpSettings) -> Iterator[Problem]:
+    for signal in PipelinesSettings.model_fields:
+        pipeline: PipelineSettings | None = getattr(pipelines, signal)
+        if pipeline is not None and name in pipeline.exporters and exporter.url(signal) is None:
+            hint = f"Give it an endpoint or {signal}_endpoint, or leave it out here"
+            yield ("service", "pipelines", signal, "exporters"), f"{name} has no address for {signal}. {hint}"
 
 
 def _reaches(target: str, endpoint: str) -> bool:

@@ -14,13 +14,12 @@ from prometheus_client.registry import Collector
 
 from alerting.channels.labels import label_name
 from collector.admission import Admission
-from collector.exporting.measures import lag_seconds
 from collector.judge import Judge
 from collector.notifier import Notifier
 from collector.signals import SIGNALS, Signal
 from processors.evaluation import Evaluation
 from storage import StateError, StoreStatistics
-from storage.exporter_rows import ExporterRow
+from storage.exporter_rows import ExporterRow, lag_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -219,12 +218,12 @@ class _Exporting(Collector):
             sent = CounterMetricFamily(f"otelcol_exporter_sent_{signal.records}", "Taken by it", labels=["exporter"])
             failed = CounterMetricFamily(
                 f"otelcol_exporter_send_failed_{signal.records}",
-                "Refused for good, or deleted unsent",
+                "Rejected by it, or deleted unsent",
                 labels=["exporter"],
             )
             for row in own:
                 sent.add_metric([row.exporter], row.sent_records)
-                failed.add_metric([row.exporter], row.rejected_records + row.set_aside_records + row.dropped_records)
+                failed.add_metric([row.exporter], row.rejected_records + row.dropped_records)
             yield from (sent, failed) if own else ()
         yield from _of_exporters(rows, now)
 
@@ -233,13 +232,15 @@ def _of_exporters(rows: Sequence[ExporterRow], now: int) -> Iterator[Metric]:
     labels = ["exporter", "signal"]
     waiting = GaugeMetricFamily("forecourt_exporter_waiting_bytes", "Records that were not sent yet", labels=labels)
     lag = GaugeMetricFamily("forecourt_exporter_lag_seconds", "How long the oldest of them waits", labels=labels)
+    aside = GaugeMetricFamily("forecourt_exporter_set_aside_records", "Refused, and kept for later", labels=labels)
     failures = CounterMetricFamily("forecourt_exporter_failed_requests", "Attempts that failed", labels=labels)
     for row in rows:
         named = [row.exporter, row.stream]
         waiting.add_metric(named, row.waiting_bytes)
         lag.add_metric(named, lag_seconds(row, now))
+        aside.add_metric(named, row.set_aside_records)
         failures.add_metric(named, row.failed_requests)
-    yield from (waiting, lag, failures) if rows else ()
+    yield from (waiting, lag, aside, failures) if rows else ()
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

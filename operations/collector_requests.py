@@ -15,10 +15,12 @@ from alerting import records
 from analysis.json_values import rfc3339
 from analysis.published import published
 from operations.alert_state import is_running, opened, wait_for
+from operations.exporter_answers import exporter_lines, exporters_as_json
 from operations.page_settings import PAGE_TITLES
 from operations.question_settings import load_part
 from operations.settings_file import ConfigurationError
 from operations.tables import lasted, moment
+from storage import exporter_rows
 from storage.names import OWN_FOLDER
 from storage.state import CollectorRow
 from storage.web_process import served, web_process
@@ -96,11 +98,13 @@ def _status(folder: Path) -> dict[str, Any]:
         "problem": judged.problem or None,
         **_told_of(None),
         "pages": {},
+        "exporters": [],
     }
     if (folder / OWN_FOLDER / "state.db").is_file():
         with opened(folder) as state:
             content |= {"running": is_running(state), **_told_of(state.collector())}
             content["pages"] = served(web_process(state))
+            content["exporters"] = exporters_as_json(exporter_rows.rows(state), time.time_ns())
     return {**content, "judged": len(judged.evaluations), "firing": dict(firing)}
 
 
@@ -126,6 +130,8 @@ def _show(content: dict[str, Any]) -> None:
         click.echo(f"{name:<10}{endpoint}")
     for name, address in content["pages"].items():
         click.echo(f"{PAGE_TITLES[name]:<10}{address}")
+    for line in exporter_lines(content["exporters"]):
+        click.echo(f"sent on   {line}")
     told = ", ".join(f"{count} {severity}" for severity, count in content["firing"].items()) or "nothing"
     click.echo(f"judged    {content['judged']} values at {moment(time.time_ns())}; firing: {told}")
     if content["problem"]:

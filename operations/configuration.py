@@ -11,6 +11,7 @@ from typing import Any
 from alerting.consistency import problems as alerting_problems
 from alerting.settings import AlertingSettings
 from collector.consistency import problems
+from operations.exporter_warnings import exporter_warnings
 from operations.page_settings import PagedSettings
 from operations.page_settings import problems as page_problems
 from operations.page_settings import warnings as page_warnings
@@ -139,6 +140,7 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
         elif "redaction" not in pipeline.processors:
             yield f"service.pipelines.{signal}.processors: without redaction, so secrets reach the files"
     yield from _unlisted(configuration)
+    yield from exporter_warnings(configuration)
     yield from page_warnings(configuration)
     tokens = configuration.extensions.bearertokenauth
     if tokens and tokens.token_file and os.name != "nt" and tokens.token_file.stat().st_mode & 0o077:

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from alerting.channels import channels
 from instrumentation.distribution import clashes
 from operations.configuration import Configuration, load
+from operations.exporter_reach import reached_by_all
 from operations.page_settings import PAGE_TITLES
 from operations.settings_file import ConfigurationError
 from storage import State, StateError
@@ -57,6 +58,7 @@ def examine(config: Path | None) -> list[Finding]:
         *_ports(configuration),
         *_pages(configuration),
         *_receivers(configuration),
+        *_exporters(configuration),
     ]
 
 
@@ -191,6 +193,12 @@ def _receivers(configuration: Configuration) -> Iterator[Finding]:
             yield Finding(subject, "ok", "configured; try it: forecourt alerts test")
     if all(problems.values()):
         yield Finding("alerting", "warning", "no receiver is configured: nobody is told of anything")
+
+
+def _exporters(configuration: Configuration) -> Iterator[Finding]:
+    """Whether each would be heard where it sends to."""
+    for reached in reached_by_all(configuration):
+        yield Finding(f"exporter {reached.exporter}", reached.outcome, reached.detail)
 
 
 def _taken(endpoint: str) -> str | None:

@@ -22,6 +22,12 @@ _LONG_LIFE_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _TERMINATE = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)
 _ROOT = Path(__file__).resolve().parent.parent
+_QUIET = {"GRPC_VERBOSITY": "ERROR"}
+"""Unless somebody wants to hear more: gRPC's core tells of each attempt to connect, several a minute."""
+
+
+def _python_path() -> str:
+    return os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
 
 
 class _Event(Enum):
@@ -42,7 +48,7 @@ class _Child:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))},
+            env={**_QUIET, **os.environ, "PYTHONPATH": _python_path()},
             start_new_session=os.name != "nt",  # Ctrl-C is for the collector, which ends this one
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )

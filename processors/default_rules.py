@@ -26,7 +26,7 @@ _OUTCOMES = {
 _HOST = {"where": ["service.name = forecourt"], "statistic": "mean"}
 _EXPORTER = {
     "where": ["service.name = forecourt"],
-    "by": ["exporter", "signal"],
+    "by": ["host.name", "exporter", "signal"],
     "next_steps": ["forecourt store exporters"],
 }
 _ERROR_STEPS = ["forecourt logs errors --last 1h", "forecourt stats errors --last 1h"]

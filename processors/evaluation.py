@@ -56,15 +56,23 @@ class Transition(NamedTuple):
     traces: tuple[str, ...]
 
 
+_LONG = (("days", 48 * 3600, 86_400), ("h", 2 * 3600, 3600), ("min", 995, 60))
+"""From how many seconds on, and what of them; three digits of seconds are read as such."""
 _NEARLY = 1000 / 1024
 """Of a unit: four digits of the smaller one would not be read."""
 
+_MANY, _TOO_MANY = 9_999.5, 1e15
+"""Numbers that are read whole, not as powers of ten."""
+
 
 def format_value(value: float | None, unit: str) -> str:
-    """For people: 3.21 s, 45 ms, 5.2 %, 1.5 GiB, 12."""
+    """For people: 3.21 s, 45 ms, 6.5 h, 5.2 %, 1.5 GiB, 12, 81,203."""
     if value is None or math.isnan(value):
         return "no value"
     if unit == "s":
+        for name, least, size in _LONG:
+            if abs(value) >= least:
+                return f"{value / size:.3g} {name}"
         return f"{value * 1000:.3g} ms" if abs(value) < 1 and value else f"{value:.3g} s"
     if unit == "ratio":
         return f"{value * 100:.3g} %"
@@ -72,7 +80,7 @@ def format_value(value: float | None, unit: str) -> str:
         for name, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
             if abs(value) >= _NEARLY * size:
                 return f"{value / size:.3g} {name}"
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if _MANY <= abs(value) < _TOO_MANY else f"{value:.4g}"
 
 
 def format_key(key: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ The collector registers exporters and counts what retention took from them; the 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -76,19 +77,24 @@ class Outcome:
 
 
 _COLUMNS = ", ".join(ExporterRow._fields)
+_STALE_NANO = 60 * 1_000_000_000
+"""A sender that lives looks every few seconds, be the viewer away or not."""
 _COUNTED = frozenset(name for name in ExporterRow._fields if name.endswith(("_records", "_requests")))
 
 
 def register(state: State, wanted: Mapping[Key, Wanted], segments: Mapping[str, Iterable[str]]) -> None:
     """Make what is `wanted` known, and forget the rest; raise StateError.
 
-    For one that is new and begins now the `segments` that there are, by stream, count as sent.
+    For one that is new and begins now the `segments` that there are, by stream, count as sent. What is written down of
+    others is forgotten: a name may be given again to a segment of which nothing was acknowledged.
     """
     known = {(row.exporter, row.stream) for row in rows(state)}
     with state.transaction() as connection:
         for key in known - wanted.keys():
             for table in ("exporters", "exporter_ranges", "exporter_set_aside"):
                 connection.execute(f"DELETE FROM {table} WHERE exporter = ? AND stream = ?", key)  # noqa: S608  # ours
+        for key in wanted.keys() & known:
+            _forget_others(connection, key, segments.get(key[1], ()))
         for key in wanted.keys() - known:
             connection.execute("INSERT INTO exporters (exporter, stream) VALUES (?, ?)", key)
             present = () if wanted[key].from_beginning else segments.get(key[1], ())
@@ -100,10 +106,25 @@ def register(state: State, wanted: Mapping[Key, Wanted], segments: Mapping[str, 
         )
 
 
+def _forget_others(connection: sqlite3.Connection, key: Key, segments: Iterable[str]) -> None:
+    text = "SELECT DISTINCT segment FROM exporter_ranges WHERE exporter = ? AND stream = ?"
+    gone = {segment for (segment,) in connection.execute(text, key)}.difference(segments)
+    connection.executemany(
+        "DELETE FROM exporter_ranges WHERE exporter = ? AND stream = ? AND segment = ?",
+        ((*key, segment) for segment in gone),
+    )
+
+
 def rows(state: State) -> list[ExporterRow]:
     """By exporter and stream; raise StateError."""
     found = state.rows(f"SELECT {_COLUMNS} FROM exporters ORDER BY exporter, stream")  # noqa: S608  # our columns
     return [ExporterRow(*row) for row in found]
+
+
+def lag_seconds(row: ExporterRow, now_unix_nano: int) -> float:
+    """How long the oldest record waits that was not sent; of a sender that has died, for how long it has not looked."""
+    since = row.oldest_unix_nano or (row.looked_unix_nano if now_unix_nano - row.looked_unix_nano > _STALE_NANO else 0)
+    return max(0.0, (now_unix_nano - since) / 1e9) if since else 0.0
 
 
 def sent(state: State, key: Key) -> dict[str, Ranges]:
@@ -167,6 +188,12 @@ def looked(state: State, key: Key, *, waiting_bytes: int, oldest_unix_nano: int,
 def forget_segment(state: State, stream: str, segment: str, dropped: Mapping[Key, int]) -> None:
     """It was deleted; so many of its records each exporter had not sent. Raise StateError."""
     with state.transaction() as connection:
+        connection.execute(
+            "UPDATE exporters SET set_aside_records = set_aside_records - gone.records FROM"
+            " (SELECT exporter, sum(records) AS records FROM exporter_set_aside WHERE stream = ?1 AND segment = ?2"
+            " GROUP BY exporter) AS gone WHERE gone.exporter = exporters.exporter AND exporters.stream = ?1",
+            (stream, segment),
+        )
         for table in ("exporter_ranges", "exporter_set_aside"):
             connection.execute(f"DELETE FROM {table} WHERE stream = ? AND segment = ?", (stream, segment))  # noqa: S608  # ours
         for key, count in dropped.items():
@@ -181,6 +208,14 @@ def all_set_aside(state: State, exporter: str | None = None) -> list[SetAside]:
     columns = ", ".join(SetAside._fields)
     text = f"SELECT {columns} FROM exporter_set_aside WHERE ? IN ('', exporter) ORDER BY id"  # noqa: S608  # our columns
     return [SetAside(*row) for row in state.rows(text, (exporter or "",))]
+
+
+def last_set_aside(state: State) -> list[SetAside]:
+    """The last part of each exporter that has any; raise StateError."""
+    columns = ", ".join(SetAside._fields)
+    last = "SELECT max(id) FROM exporter_set_aside GROUP BY exporter"
+    text = f"SELECT {columns} FROM exporter_set_aside WHERE id IN ({last}) ORDER BY exporter"  # noqa: S608  # our columns
+    return [SetAside(*row) for row in state.rows(text)]
 
 
 def try_again(state: State, exporter: str) -> int:

@@ -31,12 +31,12 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Segments of which an exporter has not sent all."""
+    """Segments of which an exporter has not sent all, or has set something aside."""
 
     waiting: frozenset[Place] = frozenset()
     """They stay where exporters find them: not archived."""
     kept: frozenset[Place] = frozenset()
-    """Those of them that are within every bound: not deleted either, unless the disk is full."""
+    """Those of them that are unsent and within every bound: not deleted either, unless the disk is full."""
 
     def stays(self, piece: Piece) -> bool:
         return place_of(piece) in self.waiting
@@ -52,7 +52,7 @@ def place_of(piece: Piece) -> Place:
 def held_in(folder: Path) -> Held:
     """Raise StateError."""
     with closing(State.open(folder / OWN_FOLDER / "state.db")) as state:
-        waiting: set[Place] = set()
+        waiting: set[Place] = {(part.stream, part.segment) for part in exporter_rows.all_set_aside(state)}
         kept: set[Place] = set()
         for row in exporter_rows.rows(state):
             key = (row.exporter, row.stream)

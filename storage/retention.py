@@ -83,7 +83,7 @@ def _of_segment(
     age = (now - group[0].ends_unix_nano) / _NANO
     if age > ages.delete_after and not held.lives(group[0]):
         yield from (
-            Step("delete", piece, f"older than {_days(ages.delete_after)}")
+            Step("delete", piece, f"older than {_days(ages.delete_after)}{_unsent(piece, held)}")
             for piece in group
             if piece.name.compressed or closed(piece)
         )
@@ -132,7 +132,11 @@ def next_for_room(
         if not piece.name.compressed and piece.bytes < free_bytes:
             return Step("compress", piece, reason)
     oldest = next((piece for piece in usable if not held.lives(piece)), usable[0] if usable else None)
-    return Step("delete", oldest, reason) if oldest is not None else None
+    return Step("delete", oldest, reason + _unsent(oldest, held)) if oldest is not None else None
+
+
+def _unsent(piece: Piece, held: Held) -> str:
+    return ", though an exporter has not sent all of it" if held.stays(piece) else ""
 
 
 def _days(seconds: float) -> str:

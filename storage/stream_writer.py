@@ -41,7 +41,7 @@ class StreamWriter:
         self._clock = clock
         self._synced = synced
         self._segment: Segment | None = None
-        self._last: SegmentName | None = None  # of those that held an acknowledged line
+        self._last: SegmentName | None = None  # of those that a reader may know
         self.written_bytes = 0
         self.written_records = 0
         self.abandoned = 0
@@ -103,6 +103,7 @@ class StreamWriter:
 
     def _abandon(self, segment: Segment) -> None:
         self._segment = None
+        self._last = segment.name  # it may be gone: whoever read in it must not take another for it
         self.abandoned += 1
         if segment.abandon():
             self._list(segment)

@@ -27,11 +27,17 @@ class Chosen(NamedTuple):
 
 
 class Choice(Protocol):
+    @property
+    def undecided(self) -> int:
+        """Traces that were sent without a decision: there were too many at a time to remember them."""
+
     def choose(self, part: Part) -> Chosen | None:
         """Of the part, or of its beginning; None while nothing of it can be decided."""
 
 
 class Everything:
+    undecided = 0
+
     def choose(self, part: Part) -> Chosen:
         lines = part.lines
         return Chosen(Piece(lines, _ends(part.start, lines), part.start, part.stop), 0)
@@ -50,6 +56,10 @@ class WholeTraces:
         self._clock = clock
         self._observed_nano = 0
         """Of arrival: all before it has been observed."""
+
+    @property
+    def undecided(self) -> int:
+        return self._sampler.forgotten
 
     def choose(self, part: Part) -> Chosen | None:
         lines = part.lines

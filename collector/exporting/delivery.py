@@ -89,7 +89,6 @@ class Delivery:
             piece = pieces.pop()
             settled = self._settle(piece)
             if settled is None:
-                self._halves += 2
                 pieces += reversed(piece.halves())
             else:
                 self._taken_any |= settled.records > 0 and not settled.refusal
@@ -114,6 +113,7 @@ class Delivery:
                 if error.failure is Failure.TOO_LARGE and len(piece.lines) > 1:
                     return None
                 if error.failure is Failure.MALFORMED and self._may_search(piece):
+                    self._halves += 2
                     return None
                 if self._gives_up(error.failure, time.monotonic() - began):
                     return Settled(piece, encoded.records, encoded.unreadable, Taken(), str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ from collector.exporting.settings import OtlpGrpcSettings, OtlpHttpSettings
 from collector.exporting.target import Target
 from collector.settings import CollectorSettings
 
+_log = logging.getLogger(__name__)
+
 
 class Forwarding:
     """A thread for each exporter and stream: a viewer that hangs holds up no other."""
@@ -20,6 +23,10 @@ class Forwarding:
     def __init__(self, settings: CollectorSettings, folder: Path) -> None:
         self._stopping = threading.Event()
         exporters = settings.exporters.otlp
+        self._told = ", ".join(
+            f"{name} ({', '.join(streams)}) to {', '.join(dict.fromkeys(exporters[name].endpoints()))}"
+            for name, streams in settings.forwarded().items()
+        )
         self._senders = [
             Sender(Forwarded(name, stream, folder), exporters[name], target_of(exporters[name]), self._stopping)
             for name, streams in settings.forwarded().items()
@@ -27,6 +34,7 @@ class Forwarding:
         ]
 
     def start(self) -> None:
+        _log.info("sending on: %s", self._told)
         for sender in self._senders:
             sender.start()
 

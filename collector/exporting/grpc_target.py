@@ -40,6 +40,12 @@ _SIZE_TEXT = re.compile(
 )
 """Of the receivers in C++, Python and Go; Java and .NET; Rust, which says OUT_OF_RANGE."""
 
+_NOT_SO = {
+    "WRONG_VERSION_NUMBER": "speaks no TLS: set tls: {insecure: true} if that is meant",
+    "Failed parsing HTTP/2": "speaks no gRPC: name its port for gRPC, or use otlp_http",
+}
+"""What gRPC's core says of another protocol, and what to do."""
+
 
 class GrpcTarget:
     """A Target over one channel that reconnects by itself; raise OSError when a file of `tls` can't be read."""
@@ -79,6 +85,8 @@ class GrpcTarget:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return SendError(f"{self._endpoint} did not answer within {self._timeout_seconds:g} s", Failure.AGAIN)
         wanted = _retry_after(error.trailing_metadata() or ())
+        if code is grpc.StatusCode.UNAVAILABLE and (other := next(filter(details.__contains__, _NOT_SO), None)):
+            return SendError(f"{self._endpoint} {_NOT_SO[other]}", Failure.AGAIN)
         said = self._discretion.told(details)
         message = f"{self._endpoint} answered {code.name}" + (f": {said}" if said else "")
         return SendError(message, _meaning(code, details, wanted), wanted)

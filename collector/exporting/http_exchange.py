@@ -129,9 +129,15 @@ def _read(response: requests.Response) -> Answer:
     return Answer(response.status_code, response.headers, content[:_MOST_ANSWER_BYTES], whole)
 
 
+_NO_TLS = "WRONG_VERSION_NUMBER"
+"""OpenSSL's word for an answer that is no TLS at all."""
+
+
 def _failure(url: str, error: Exception) -> SendError:
     reason = _reason(error)
     if isinstance(error, requests.exceptions.SSLError):  # nothing was sent, and a certificate may be renewed
+        if _NO_TLS in reason:
+            return SendError(f"{url} speaks no TLS: begin the address with http:// if that is meant", Failure.AGAIN)
         return SendError(f"no trust between this side and {url}{reason}", Failure.AGAIN)
     if isinstance(error, requests.ConnectionError | HTTPError):
         return SendError(f"{url} can't be reached or broke the connection off{reason}", Failure.AGAIN)

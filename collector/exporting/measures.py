@@ -9,24 +9,16 @@ from pathlib import Path
 
 from collector.measures import Measure, Value, request_of
 from storage import State, exporter_rows
-from storage.exporter_rows import ExporterRow
+from storage.exporter_rows import ExporterRow, lag_seconds
 from storage.names import OWN_FOLDER
 
 _SCOPE = "forecourt.exporters"
-_STALE_NANO = 60 * 1_000_000_000
-"""A sender that lives looks every few seconds, be the viewer away or not."""
 
 
 def rows_in(folder: Path) -> list[ExporterRow]:
     """Raise StateError."""
     with closing(State.reading(folder / OWN_FOLDER / "state.db")) as state:
         return exporter_rows.rows(state)
-
-
-def lag_seconds(row: ExporterRow, now_unix_nano: int) -> float:
-    """How long the oldest record waits that was not sent; of a sender that has died, for how long it has not looked."""
-    since = row.oldest_unix_nano or (row.looked_unix_nano if now_unix_nano - row.looked_unix_nano > _STALE_NANO else 0)
-    return max(0.0, (now_unix_nano - since) / 1e9) if since else 0.0
 
 
 class ExporterMeasures:

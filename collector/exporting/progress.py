@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 from collector.exporting.delivery import Settled, StoppedError
 from collector.exporting.unsent import UnreadableError, Unsent
+from processors.quantities import format_duration
 from storage import State, StateError, exporter_rows
 from storage.exporter_rows import Outcome, SetAside
 from storage.ranges import WHOLE
 
+_log = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 5.0
+_SAME_SECONDS = 30.0
+"""How often it is written down that nothing has changed: so one knows that somebody looks."""
+_LONG_SECONDS = 60.0
+"""An outage of which it is worth saying that it is over."""
 _FAULT_SECONDS = 5.0
 
 
@@ -44,6 +52,8 @@ class Progress:
         self._tell = tell
         self._failures = 0
         self._looked = 0.0
+        self._written = (0, 0, float("-inf"))
+        self._away_since: float | None = None
 
     def check(self) -> None:
         """Raise ChangedError when what counts as sent is not what it was."""
@@ -77,6 +87,14 @@ class Progress:
         )
         self._failures = 0
         self._write(outcome, segment, piece.start, piece.stop)
+        if taken:
+            self._is_back()
+
+    def _is_back(self) -> None:
+        since, self._away_since = self._away_since, None
+        if since is not None and time.monotonic() - since > _LONG_SECONDS:
+            lasted = format_duration(round(time.monotonic() - since))
+            _log.info("%s %s: it is taken again, after %s", *self._key, lasted)
 
     def give_up(self, error: UnreadableError) -> None:
         """What can't be read to its end must not hold up the rest."""
@@ -89,6 +107,7 @@ class Progress:
     def failed(self, message: str) -> None:
         """An attempt; whoever looks meanwhile should see why nothing comes. Raise ChangedError."""
         self._failures += 1
+        self._away_since = self._away_since or time.monotonic()
         self._tell(message)
         outcome = Outcome(counts={"failed_requests": self._failures}, problem=(message, self._clock()))
         try:
@@ -105,6 +124,9 @@ class Progress:
             return
         self._looked = time.monotonic()
         waiting, oldest = self.unsent.waiting()
+        if (waiting, oldest) == self._written[:2] and self._looked - self._written[2] < _SAME_SECONDS:
+            return
+        self._written = (waiting, oldest, self._looked)
         try:
             exporter_rows.looked(
                 self._state,

@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.5
 _FAULT_SECONDS = 5.0
+_REST_SECONDS = 5.0
 _TOLD_AGAIN_SECONDS = 300.0
+_UNDECIDED = "traces are sent without a decision: raise tail_sampling.num_traces, or shorten decision_wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Sender(threading.Thread):
         return WholeTraces(TailSampler(sampling), ahead, sampling.decision_wait, self._clock)
 
     def _send_all(self, progress: Progress, delivery: Delivery, choice: Choice) -> None:
+        undecided = 0
         while not self._stopping.is_set():
             progress.look()
             try:
@@ -139,6 +142,9 @@ class Sender(threading.Thread):
                 progress.give_up(error)
                 continue
             chosen = choice.choose(part) if part is not None else None
+            if choice.undecided > undecided:
+                undecided = choice.undecided
+                self._tell(_UNDECIDED)
             if part is None or chosen is None:
                 self._stopping.wait(_IDLE_SECONDS)
                 progress.check()
@@ -154,5 +160,6 @@ class Sender(threading.Thread):
             progress.settle(part.segment, settled, left_out)
             left_out = 0
         rate = self._settings.sending_queue.rate_limit
-        if rate:
-            self._stopping.wait(max(0.0, len(chosen.piece.lines) / rate - (time.monotonic() - began)))
+        until = began + (len(chosen.piece.lines) / rate if rate else 0.0)
+        while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, _REST_SECONDS)):
+            progress.look()

@@ -21,6 +21,8 @@ _SCHEME = re.compile(r"(?P<scheme>https?)://(?P<rest>[^/\s]+)/?")
 
 
 def _checked_url(value: str) -> str:
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError("holds a user or a password: send them as headers: {authorization: Basic …}")
     if not _URL.fullmatch(value):
         raise ValueError(f"{value!r} is not a URL, expected for example http://127.0.0.1:14318")
     return value.rstrip("/")
@@ -189,8 +191,9 @@ class ExportersSettings(Settings):
         if not isinstance(content, dict):
             return content
         found = {name: value for name, value in content.items() if name == "jsonl"}
-        for name in content.keys() - found.keys():
-            value = content[name]
+        for name, value in content.items():
+            if name == "jsonl":
+                continue
             given = {} if value is None else value
             found[name] = {**given, "kind": kind_of(str(name))} if isinstance(given, dict) else given
         return found

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from analysis.json_values import as_json
 from dashboard.api.question import Limit, Now
 from dashboard.api.values import Attributes, Band, Labels, Model, Moment, Number, Text, moment
+from dashboard.exporter_standing import Standing
 from dashboard.pages import system as page
 from storage import audit as rows
 from storage.state import CollectorRow
@@ -36,6 +37,31 @@ class Counted(Model):
     """Since the start of the sidecar."""
 
 
+class Exporter(Model):
+    """One signal of an exporter; records are counted since it was new."""
+
+    exporter: Text
+    signal: Text
+    sent: int
+    """Records that the other side took."""
+    waiting_bytes: int
+    """Of records that were not sent yet."""
+    lag_seconds: Number
+    """How long the oldest of them waits, or for how long nobody has sent."""
+    band: Band
+    """Of `lag_seconds`."""
+    set_aside: int
+    """Records that were refused for good and can be sent again: `forecourt store exporters --retry NAME`."""
+    rejected: int
+    """Records that the other side refused within a request that it took."""
+    dropped: int
+    """Records that were deleted before they were sent."""
+    last_sent: Moment | None
+    problem: Text
+    """The last one; empty once something was sent again."""
+    problem_time: Moment | None
+
+
 class Status(Model):
     running: bool
     """Whether a sidecar judges now."""
@@ -56,6 +82,8 @@ class Status(Model):
     accepted: Number
     """Records that were received since its start."""
     counted: list[Counted]
+    exporters: list[Exporter]
+    """What is sent on; empty where no exporter is configured."""
     unreachable: Text
     """Why the sidecar's own numbers can't be read; empty when they can."""
 
@@ -121,6 +149,7 @@ async def status(asked: Now) -> Status:
         "lag_seconds": found["lag"],
         "accepted": found["accepted"] if not found["problem"] else None,
         "counted": [{"meaning": meaning, "band": band, "value": value} for meaning, band, value in found["counted"]],
+        "exporters": [_exporter(one) for one in found["exporters"].standings],
         "unreachable": found["unreachable"],
     }
     return Status.model_validate(content)
@@ -150,6 +179,24 @@ async def audit(
     found = await asked.records.known([], rows.entries, limit, before)
     told = [as_json(one) for one in found]
     return Audit.model_validate({"entries": told, "next": found[-1].id if len(found) == limit else None})
+
+
+def _exporter(standing: Standing) -> dict[str, Any]:
+    row = standing.row
+    return {
+        "exporter": row.exporter,
+        "signal": row.stream,
+        "sent": row.sent_records,
+        "waiting_bytes": row.waiting_bytes,
+        "lag_seconds": standing.lag_seconds,
+        "band": standing.band,
+        "set_aside": row.set_aside_records,
+        "rejected": row.rejected_records,
+        "dropped": row.dropped_records,
+        "last_sent": moment(row.sent_unix_nano),
+        "problem": row.problem,
+        "problem_time": moment(row.problem_unix_nano),
+    }
 
 
 def _process(row: CollectorRow | WebProcessRow | None, version: str | None) -> dict[str, Any] | None:

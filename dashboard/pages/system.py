@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from analysis.published import published
+from dashboard.exporter_standing import Exporters, exporters
 from dashboard.page import Asked, Page
 from dashboard.sidecar_numbers import COUNTED, LAG, LAG_SECONDS, scraped
 from storage import audit
@@ -46,6 +47,7 @@ async def content(asked: Asked) -> dict[str, Any]:
         "lag": samples.get(LAG),
         "lag_band": "warning" if samples.get(LAG, 0.0) > LAG_SECONDS else "normal",
         "accepted": sum(value for name, value in samples.items() if _counts_accepted(name)),
+        "exporters": await asked.records.known(Exporters(), exporters, now),
         "used": used,
         "used_bytes": sum(one.bytes for one in used),
         "day_bytes": sum(one.last_day_bytes for one in used),

@@ -21,9 +21,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from collector.decoding import MalformedBodyError
-from collector.offline import opened as offline
-from operations.alert_state import is_running, loaded
-from operations.configuration import Configuration
+from collector.signals import LOGS
+from operations.alert_state import loaded
 from operations.importing.entry import Entry, NotUnderstoodError
 from operations.importing.fossawork import FossaWork
 from operations.importing.journal import Before, known, opened
@@ -32,15 +31,14 @@ from operations.importing.local_zone import LocalZone
 from operations.importing.reading import Imported, Line, chunks
 from operations.importing.requests import request
 from operations.importing.sshd import Sshd
-from storage import FolderInUseError, State, StateError, StoreError, StoreFormatError
-from storage.lock import FolderLock
+from operations.importing.taking import alone
+from operations.importing.taking import opened as taking
+from storage import FolderInUseError, StateError, StoreError, StoreFormatError
 from storage.manifest import DAMAGED
-from storage.names import OWN_FOLDER
 
 _SHOWN = 5
 _SERVICES = {"sshd": "sshd", "jsonl": "imported", "fossawork": "fossawork-backend"}
 _FAULTS = (*DAMAGED, StoreError, StateError, StoreFormatError, FolderInUseError, MalformedBodyError)
-_RETRIES = urllib3.Retry(total=8, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None)
 
 
 class Form(Protocol):
@@ -100,8 +98,10 @@ def run(
                 _read(source, result, before, lambda *_: None)
             else:
                 name = service or _SERVICES[form]
-                with _target(configuration, folder) as send:
-                    _import(source, result, folder, lambda made, line: send(request(made, name, line)), again=again)
+                with taking(configuration, folder) as take:
+                    _import(
+                        source, result, folder, lambda made, line: take(LOGS, request(made, name, line)), again=again
+                    )
     except _FAULTS as error:
         raise click.ClickException(f"{file}: {error}") from error
     except urllib3.exceptions.HTTPError as error:
@@ -147,49 +147,10 @@ def _readable(file: Path, form: str) -> Iterator[Path]:
         yield copy
 
 
-@contextmanager
-def _target(configuration: Configuration, folder: Path) -> Iterator[Callable[[bytes], object]]:
-    """The sidecar that runs on the folder, else the folder itself."""
-    endpoint = _endpoint(folder)
-    if endpoint is None:
-        with offline(configuration, folder) as taking:
-            yield taking.accept_logs
-        return
-    extension = configuration.extensions.bearertokenauth
-    tokens = extension.values() if extension else ()
-    headers = {"Content-Type": "application/x-protobuf"} | ({"Authorization": f"Bearer {tokens[0]}"} if tokens else {})
-    http = configuration.receivers.otlp.protocols.http
-    tls = http is not None and http.tls is not None
-    with urllib3.PoolManager(retries=_RETRIES, timeout=30.0) as pool:
-        url = f"{'https' if tls else 'http'}://{endpoint}/v1/logs"
-
-        def send(body: bytes) -> None:
-            answer = pool.request("POST", url, body=body, headers=headers)
-            if answer.status != 200:  # noqa: PLR2004  # OK
-                raise OSError(f"the sidecar answers {answer.status}: {answer.data[:200].decode(errors='replace')}")
-
-        yield send
-
-
-def _endpoint(folder: Path) -> str | None:
-    """Where the sidecar of the folder takes OTLP over HTTP; None when none runs."""
-    path = folder / OWN_FOLDER / "state.db"
-    if not path.is_file():
-        return None
-    state = State.open(path)
-    try:
-        row = state.collector() if is_running(state) else None
-    finally:
-        state.close()
-    if row is not None and "http" not in row.endpoints:
-        raise OSError("the running sidecar has no OTLP/HTTP receiver (receivers.otlp.protocols.http) to import through")
-    return None if row is None else row.endpoints["http"]
-
-
 def _import(
     source: _Source, result: _Result, folder: Path, send: Callable[[Sequence[Entry], int], object], *, again: bool
 ) -> None:
-    with _alone(folder), opened(folder, source.form) as journal:
+    with alone(folder), opened(folder, source.form) as journal:
         before = Before() if source.is_stream or again else journal.before(source.file)
 
         def taken(entries: Sequence[Entry], lines: Sequence[Line], imported: Imported) -> None:
@@ -203,20 +164,6 @@ def _import(
                 journal.sent(imported, len(entries))
 
         _read(source, result, before, taken)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two imports of the same file at once would both find it new."""
-    lock = FolderLock(folder / OWN_FOLDER / "import.lock")
-    try:
-        lock.acquire()
-    except FolderInUseError as error:
-        raise click.ClickException(f"another import into {folder} runs (pid {error.pid}); wait for its end") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _read(

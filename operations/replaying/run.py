@@ -91,7 +91,7 @@ def _journal(path: Path, wanted: Wanted, *, restart: bool) -> Journal:
     earlier = None if restart else unfinished(path, moves=wanted.moves, now_unix_nano=now)
     if earlier is None:
         return Journal(path, wanted.period, shift_nano=None if wanted.shift_to_now else 0)
-    told = f" of {told_period(earlier.period)}" if wanted.moves else ""
+    told = f" with {told_period(earlier.period)}" if wanted.moves else ""
     click.echo(
         f"going on{told} after {sum(earlier.sent.values()):,} records that were sent before; --restart begins anew",
         err=True,

@@ -14,6 +14,8 @@ from storage.sync import sync_file, sync_folder
 
 STANDARD_OUTPUT = "-"
 _SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".parquet", ".gz"})
+_ALSO = {".jsonl": (".json",), ".jsonl.gz": (".json.gz",)}
+"""What else a file may end in; readers choose by it how they read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ def destinations(output: str, streams: Sequence[str], suffix: str, *, overwrite:
         raise click.UsageError(
             f"{output} is one file, and there are {', '.join(streams)}: name a folder, or one of them with --stream"
         )
+    if not is_folder and not path.name.endswith((suffix, *_ALSO.get(suffix, ()))):
+        meant = f"let it end in {suffix}{_gzip_hint(path, suffix)}"
+        raise click.UsageError(f"{output} would hold {suffix}, which its name does not say: {meant}")
     if is_folder and path.exists() and not path.is_dir():
         raise click.UsageError(f"{output} is a file. Name a folder, or a file that ends in {suffix}")
     found = [Destination(stream, path / f"{stream}{suffix}" if is_folder else path) for stream in streams]
@@ -43,6 +48,13 @@ def destinations(output: str, streams: Sequence[str], suffix: str, *, overwrite:
     if taken and not overwrite:
         raise click.UsageError(f"{', '.join(taken)}: exists already. Name another place, or say --overwrite")
     return found
+
+
+def _gzip_hint(path: Path, suffix: str) -> str:
+    """Where only --gzip is too much or too little."""
+    if path.name.endswith(f"{suffix}.gz"):
+        return ", or say --gzip"
+    return ", or leave --gzip out" if suffix == f"{path.suffix}.gz" else ""
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from collector.decoding import MalformedBodyError
 from collector.signals import Signal
 from operations.importing.journal import Before, Journal
 from operations.importing.reading import Imported
+from operations.importing.taking import Take, Taken
 from operations.store_files.lines import MAX_LINE_BYTES, Line, lines
 from operations.store_files.requests import Parsed, Request, parse
-from operations.store_files.taking import Take, Taken
 
 _SHOWN = 10
 _GROUP_BYTES = 4 << 20

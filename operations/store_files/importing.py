@@ -14,13 +14,11 @@ import urllib3
 from operations.alert_state import folder_of, loaded
 from operations.importing.journal import Before, known
 from operations.importing.journal import opened as journal_of
+from operations.importing.taking import Taken, alone, opened
 from operations.store_files.file_import import FileImport, Result
 from operations.store_files.lines import refuse_folder
-from operations.store_files.taking import Taken, opened
 from storage import FolderInUseError, StateError, StoreError, StoreFormatError
-from storage.lock import FolderLock
 from storage.manifest import DAMAGED
-from storage.names import OWN_FOLDER
 
 _FAULTS = (*DAMAGED, StoreError, StateError, StoreFormatError, FolderInUseError)
 
@@ -50,7 +48,7 @@ def run(
                 before = Before() if again or _is_stream(file) else known(folder, file, form)
                 FileImport(file, result, None, _nowhere).run(before)
     else:
-        with _told(folder), opened(configuration, folder) as take, _alone(folder), journal_of(folder, form) as journal:
+        with _told(folder), opened(configuration, folder) as take, alone(folder), journal_of(folder, form) as journal:
             for file in files:
                 with _told(file):
                     before = Before() if again or _is_stream(file) else journal.before(file)
@@ -78,20 +76,6 @@ def _told(file: Path) -> Iterator[None]:
         raise click.ClickException(f"the sidecar did not take it: {error}; run it again to go on") from error
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two imports of the same file at once would both find it new."""
-    lock = FolderLock(folder / OWN_FOLDER / "import.lock")
-    try:
-        lock.acquire()
-    except FolderInUseError as error:
-        raise click.ClickException(f"another import into {folder} runs (pid {error.pid}); wait for its end") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _tell(result: Result, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         content = {
@@ -114,5 +98,7 @@ def _tell(result: Result, *, dry_run: bool, as_json: bool) -> None:
     did = "would be taken in" if dry_run else "taken in"
     click.echo(f"{result.lines:,} lines, {result.records:,} records {did}{before}")
     if result.malformed or result.rejected:
-        lost = f"{result.malformed:,} lines and {result.rejected:,} more records were not taken"
-        click.echo(lost.replace("were", "would", 1) if dry_run else lost, err=True)
+        lines = f"{result.malformed:,} lines" if result.malformed else ""
+        records = f"{result.rejected:,} {'more ' if lines else ''}records" if result.rejected else ""
+        lost = " and ".join(filter(None, (lines, records)))
+        click.echo(f"{lost} {'would not be' if dry_run else 'were not'} taken", err=True)

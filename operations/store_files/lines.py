@@ -18,6 +18,10 @@ MAX_LINE_BYTES = 64 * 2**20
 """As the receivers take at most in one request."""
 _PIECE = 1 << 20
 _OWN = re.compile(rb'\s*\{"timestamp":"[^"]*","time_unix_nano":\d+,"received_unix_nano":\d+,')
+_OTHERS = {
+    b"\x1f\x8b": "is compressed: unpack it first, for example: gunzip -c FILE | forecourt store import -",
+    b"PAR1": "is a Parquet file; OTLP JSON lines are read, as of: forecourt store export --format otlp-jsonl",
+}
 _NEXT_OBJECT = re.compile(rb'\s*\{\s*"resource')
 
 
@@ -38,6 +42,9 @@ def lines(path: Path, start: int = 0) -> Iterator[Line]:
     with opened(path) as file:
         source = _Source(file)
         first = _first(source)
+        for begin, what in _OTHERS.items():
+            if first.raw.startswith(begin):
+                raise click.ClickException(f"{path}: {what}")
         if _OWN.match(first.raw):
             raise click.ClickException(_read_in_place(path))
         if _is_spread(first.raw):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,7 +38,7 @@ class UsualRange:
 
     def _width(self, value: float) -> float:
         largest = max(abs(value), abs(self.low), abs(self.high))
-        return max(self.high - self.low, self._least, _LEAST_WIDTH * largest)
+        return max(self.high - self.low, self._least, _LEAST_WIDTH * largest, sys.float_info.min)
 
     def learn(self, week: int, value: float, *, at_once: bool) -> float:
         """Take the value in, all of it `at_once` where nothing is usual yet; how far the range has followed it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from analysis.attacks import Attacks, attacks
 from analysis.engine import Engine
@@ -167,6 +168,7 @@ def test_nothing_recorded_is_no_attack(tmp_path: Path) -> None:
     assert (told.episodes, told.logins) == ([], [])
 
 
+@pytest.mark.untraced
 def test_thousands_of_episodes_are_told_in_seconds(tmp_path: Path) -> None:
     """A botnet: a thousand users, five tries each."""
     security = [login(NOON + each * NANO // 20, f"u{each % 1000}", f"10.1.{each % 250}.1") for each in range(5_000)]

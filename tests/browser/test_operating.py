@@ -122,6 +122,7 @@ def test_an_incident_is_seen_followed_and_handled(
     page.wait("[aria-labelledby=firing-title] td:has-text('acknowledged by olga')", timeout=_TICKS_MS)
 
     page.click(f"[aria-labelledby=firing-title] td a:has-text('{RULE}')")
+    page.wait("[data-live-state]:has-text('live')")  # from here on the page answers to clicks
     page.click("button[data-opens=silence-dialog]")
     page.fill("#silence-dialog input[name=comment]", "we mend <b>the pump</b>")
     page.click("#silence-dialog button[type=submit]")

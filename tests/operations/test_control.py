@@ -144,6 +144,7 @@ def _good(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.untraced
 def test_a_port_that_is_taken_at_a_reload_brings_the_last_configuration_back(tmp_path: Path) -> None:
     """Said to whoever asked; the collector serves as before, and meanwhile nobody reads that it has stopped."""
     with fixed_port(tmp_path) as sidecar, Sidecar(tmp_path / "other") as other:
@@ -217,6 +218,7 @@ def test_what_nobody_knows_and_what_nobody_wants_any_more_is_not_done(tmp_path: 
         assert sidecar.process.poll() is None
 
 
+@pytest.mark.untraced
 def test_retention_is_carried_out_by_the_sidecar_that_runs(tmp_path: Path) -> None:
     """Nobody else could: the folder is its own."""
     with Sidecar(tmp_path, {"exporters": {"jsonl": {"retention": {"compress_after": "0s"}}}}) as sidecar:
@@ -227,6 +229,7 @@ def test_retention_is_carried_out_by_the_sidecar_that_runs(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("check", ["self", "collection", "overhead"])
+@pytest.mark.untraced
 def test_a_running_sidecar_is_well(tmp_path: Path, check: str) -> None:
     """Its own checks; nobody to tell is worth a warning."""
     with Sidecar(tmp_path) as sidecar:

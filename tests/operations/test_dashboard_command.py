@@ -137,6 +137,7 @@ def _tree(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
 
 
+@pytest.mark.untraced
 def test_the_records_of_another_machine_are_shown_and_only_read(week: Week, tmp_path: Path, config: Path) -> None:
     """A copy without a state database, which gets none; Ctrl-C ends it all without a word."""
     logs = tmp_path / "backup" / "logs"
@@ -157,6 +158,7 @@ def test_the_records_of_another_machine_are_shown_and_only_read(week: Week, tmp_
     ("arguments", "name", "page"),
     [(("--port", "0"), "dashboard", "/overview"), (("--port", "0", "--security"), "security", "/security")],
 )
+@pytest.mark.untraced
 def test_a_port_may_be_chosen_for_one_of_them(
     arguments: tuple[str, ...], name: str, page: str, logs: Path, tmp_path: Path
 ) -> None:
@@ -167,6 +169,7 @@ def test_a_port_may_be_chosen_for_one_of_them(
         assert running.interrupt()[0] == 0
 
 
+@pytest.mark.untraced
 def test_only_the_security_pages_port_of_the_configuration(logs: Path, config: Path) -> None:
     with dashboard("--security", "--logs", str(logs), "--config", str(config)) as running:
         assert list(running.told) == ["security", "records"]
@@ -222,6 +225,7 @@ def test_pages_with_a_certificate_are_served_by_https(logs: Path, tmp_path: Path
     assert (code, told.startswith("Error: extensions.dashboard.tls: ")) == (1, True)
 
 
+@pytest.mark.untraced
 def test_a_question_that_takes_long_does_not_keep_it_from_ending(logs: Path) -> None:
     """Nobody hears its answer any more."""
     arguments = ("dashboard", "--port", "0", "--logs", str(logs))

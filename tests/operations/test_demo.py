@@ -55,6 +55,7 @@ def test_the_demo_writes_what_it_says_and_ends_by_itself(tmp_path: Path) -> None
     assert output.endswith("Stopped. What was written stays in forecourt-demo\n")
 
 
+@pytest.mark.untraced
 def test_a_port_that_is_taken_in_the_last_moment_is_another_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

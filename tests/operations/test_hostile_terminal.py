@@ -99,6 +99,7 @@ def check_is_harmless(text: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.untraced
 def test_answers_are_harmless(command: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work_in(place, monkeypatch)
     period = ("--from", iso(END - 4 * HOUR), "--to", iso(END))

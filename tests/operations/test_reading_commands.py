@@ -327,6 +327,7 @@ def test_services_that_start_are_in_the_system_events(week: Week) -> None:
         "security rate-limits",
     ],
 )
+@pytest.mark.untraced
 def test_people_see_tables_and_no_rows_is_an_answer(week: Week, command: str) -> None:
     """Each command prints something for the week, one line for a time without records, and no colours in a file."""
     told = shown(week, *command.split())

@@ -387,7 +387,7 @@ def test_the_last_hours_are_those_of_the_run_that_was_stopped(tmp_path: Path, mo
         assert replayed(server.url, logs, period=last).exit_code == 1
         now[0] += 7200 * SECOND
         done = replayed(server.url, logs, period=last)
-        assert "going on of 2026-11-23T12:00:00Z to 2026-11-23T13:00:00Z after 1 records" in done.stderr
+        assert "going on with 2026-11-23T12:00:00Z to 2026-11-23T13:00:00Z after 1 records" in done.stderr
         assert [one.start_time_unix_nano for one in spans(server.taken)] == [HOUR, HOUR + 10 * SECOND]
         server.behaviours.append(http_answer(401))
         assert replayed(server.url, logs, period=("--last", "5h")).exit_code == 1

@@ -149,6 +149,7 @@ processors:
 """
 
 
+@pytest.mark.untraced
 def test_bounds_are_proposed_that_would_have_cried_less(week: Week, tmp_path: Path) -> None:
     """With the count of alerts before and after; nothing is written unless that is said, and then comments stay."""
     config = tmp_path / "otel-config.yaml"
@@ -196,6 +197,7 @@ def _would_fire(week: Week, bound: float) -> int:
     return fired
 
 
+@pytest.mark.untraced
 def test_a_rule_that_cries_seldom_stays_as_it_is(week: Week, tmp_path: Path) -> None:
     told = _tuned(week, _empty(tmp_path))
     rules = {one["rule"]: one for one in told["rules"]}

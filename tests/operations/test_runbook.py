@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -100,30 +100,55 @@ def test_every_line_of_the_runbook_answers_on_recorded_data(
 
 
 @pytest.mark.untraced
-def test_every_line_of_the_runbook_starts_by_its_old_path_beside_a_running_sidecar(tmp_path: Path) -> None:
+def test_every_line_of_the_runbook_starts_by_its_old_path_beside_a_running_sidecar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`python DIR/X.py …` and `sh DIR/X.sh`, on what arrives; those that go on end with Ctrl-C."""
     tools = tmp_path / "tools" / "operations"
     assert forecourt("runbook", "install", str(tools)).exit_code == 0
+    monkeypatch.chdir(tmp_path)
     with Sidecar(tmp_path) as sidecar:
         connection = sidecar.connect()
         connection.request("POST", "/v1/traces", trace_request(range(50), start=time.time_ns()), PROTOBUF)
         assert connection.getresponse().status == 200
         connection.close()
-        with ThreadPoolExecutor(4) as pool:
-            for command, done in pool.map(lambda line: _by_old_path(tools, line, tmp_path), LINES):
+        for line in LINES:
+            script, *arguments = shlex.split(line)
+            command = translate(script, arguments)
+            if script.endswith(".sh") or goes_on(command):
+                done = _by_old_path(tools / script, arguments, tmp_path, goes_on=goes_on(command))
                 check_answer(command, done.returncode, done.stdout, done.stderr)
+            else:
+                result = CliRunner().invoke(main, _becomes(tools / script, arguments))
+                check_answer(command, result.exit_code, result.stdout, result.stderr)
         assert forecourt("collector", "status", "--config", str(sidecar.configuration)).exit_code == 0
 
 
-def _by_old_path(tools: Path, line: str, folder: Path) -> tuple[list[str], subprocess.CompletedProcess[str]]:
-    script, *arguments = shlex.split(line)
-    command = translate(script, arguments)
-    start = "sh" if script.endswith(".sh") else sys.executable
-    words = [start, str(tools / script), *arguments]
-    if goes_on(command):
-        return command, interrupted(words, folder)
-    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    return command, ran
+def _becomes(script: Path, arguments: list[str]) -> list[str]:
+    """What our program is given by the one that the script becomes; others start it, which takes most of the time."""
+    became: list[list[str]] = []
+
+    def execv(_path: str, command: list[str]) -> None:
+        became.append(command)
+        raise SystemExit
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "execv", execv)
+        patch.setattr(sys, "argv", [str(script), *arguments])
+        with pytest.raises(SystemExit):
+            runpy.run_path(str(script), run_name="__main__")
+    (command,) = became
+    assert command[:4] == [sys.executable, "-I", "-m", "operations"]
+    return command[4:]
+
+
+def _by_old_path(
+    script: Path, arguments: list[str], folder: Path, *, goes_on: bool
+) -> subprocess.CompletedProcess[str]:
+    words = ["sh" if script.suffix == ".sh" else sys.executable, str(script), *arguments]
+    if goes_on:
+        return interrupted(words, folder)
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
 def interrupted(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -300,6 +300,18 @@ def test_a_trace_is_one_object_that_any_jaeger_takes(tmp_path: Path) -> None:
         (("--format", "parquet", "--gzip"), "--gzip: a Parquet file is compressed by itself (zstd)"),
         (("--format", "parquet", "--output", "-"), "--format parquet needs a file or a folder: --output"),
         (("--format", "csv", "--output", "all.csv"), "all.csv is one file, and there are traces, errors"),
+        (
+            ("--format", "csv", "--output", "some.parquet", "--stream", "traces"),
+            "some.parquet would hold .csv, which its name does not say: let it end in .csv\n",
+        ),
+        (
+            ("--format", "csv", "--output", "some.csv.gz", "--stream", "traces"),
+            "some.csv.gz would hold .csv, which its name does not say: let it end in .csv, or say --gzip\n",
+        ),
+        (
+            ("--gzip", "--output", "some.jsonl", "--stream", "traces"),
+            "some.jsonl would hold .jsonl.gz, which its name does not say: let it end in .jsonl.gz, or leave --gzip",
+        ),
         (("--format", "csv", "--output", "-"), "standard output takes one stream, and there are traces, errors"),
         (("--last", "1h", "--to", "2026-11-23"), "--last excludes --from and --to"),
     ],

@@ -278,11 +278,15 @@ def test_our_own_records_and_what_can_not_be_read_are_told_apart(tmp_path: Path)
     of_ours = segment(own / "traces" / "2026-11-23T12.jsonl", sent)
     (tmp_path / "none").mkdir()
     packed = written(tmp_path / "a.jsonl.zst", b"x")
+    table = written(tmp_path / "a.parquet", b"PAR1...PAR1")
+    named_wrongly = written(tmp_path / "a.jsonl", gzip.compress(line(0)))
     for path, reason in {
         of_ours: f"{of_ours} holds Forecourt's own records, not OTLP. Read them where they are, with --logs {own}",
         own: f"{own} holds Forecourt's own records. Read them where they are: --logs {own}",
         tmp_path
         / "none": f"{tmp_path / 'none'} is a folder. Name its files, for example {tmp_path / 'none' / '*.jsonl'}",
+        table: f"{table}: is a Parquet file; OTLP JSON lines are read, as of: forecourt store export",
+        named_wrongly: f"{named_wrongly}: is compressed: unpack it first, for example: gunzip -c FILE | forecourt",
         packed: f"{packed}: unpack it first, for example: zstd -d {packed}",
     }.items():
         done = forecourt("store", "import", path, logs=logs)

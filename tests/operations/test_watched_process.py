@@ -55,6 +55,7 @@ def test_the_pages_are_served_beside_the_collector_and_end_with_it(tmp_path: Pat
         assert json.loads(call(sidecar, "collector", "status", "--json").stdout)["pages"] == {}
 
 
+@pytest.mark.untraced
 def test_a_collector_that_does_not_list_them_has_no_web_process(tmp_path: Path) -> None:
     """And doctor says how to see them all the same."""
     with Sidecar(tmp_path) as sidecar:
@@ -63,6 +64,7 @@ def test_a_collector_that_does_not_list_them_has_no_web_process(tmp_path: Path) 
         assert found["detail"].endswith("they are served by: forecourt dashboard")
 
 
+@pytest.mark.untraced
 def test_a_web_process_that_is_killed_comes_back_while_records_are_received(tmp_path: Path) -> None:
     """The log says so, and no sender waits for it."""
     with Sidecar(tmp_path, WITH_PAGES) as sidecar, Client(sidecar.endpoints["http"]) as client:
@@ -78,6 +80,7 @@ def test_a_web_process_that_is_killed_comes_back_while_records_are_received(tmp_
     assert client.longest_seconds < 5
 
 
+@pytest.mark.untraced
 def test_a_collector_that_is_killed_takes_the_web_process_along(tmp_path: Path) -> None:
     """Nobody has asked it to: it hears that the other end of its input is gone."""
     with Sidecar(tmp_path, WITH_PAGES) as sidecar:
@@ -110,6 +113,7 @@ def test_a_reload_takes_the_pages_along(tmp_path: Path) -> None:
         assert said(sidecar, "the web process ended") == []
 
 
+@pytest.mark.untraced
 def test_a_reload_that_fails_leaves_the_pages_as_they_are(tmp_path: Path) -> None:
     """Be it refused at once, or tried and given up because a port is taken."""
     with socket.socket() as holder, Sidecar(tmp_path, WITH_PAGES) as sidecar:
@@ -178,6 +182,7 @@ def test_what_cannot_start_is_started_again_ever_later(
         pages.close()
 
 
+@pytest.mark.untraced
 def test_a_web_process_that_does_not_hear_is_killed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The collector's end waits for nobody for long."""
     monkeypatch.setattr(watched_process_module, "_STOP_SECONDS", 0.2)
@@ -189,6 +194,7 @@ def test_a_web_process_that_does_not_hear_is_killed(config: Path, monkeypatch: p
     assert not psutil.pid_exists(row.pid)
 
 
+@pytest.mark.untraced
 def test_a_folder_with_a_name_of_ours_is_not_taken_for_ours(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

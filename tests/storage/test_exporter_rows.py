@@ -126,15 +126,17 @@ def test_what_was_set_aside_counts_as_not_sent_once_it_is_tried_again(state: Sta
 def test_a_deleted_segment_is_forgotten_and_what_was_lost_with_it_counted(state: State) -> None:
     """For each exporter of its stream; the same name of another stream stays."""
     exporter_rows.register(state, {VIEWER: FROM_BEGINNING, LOGS: FROM_BEGINNING, CLOUD: FROM_BEGINNING}, {})
-    done(state, OLD, (0, 10), asides=(aside(OLD, 0, 10),))
-    done(state, NEW, (0, 10))
+    done(state, OLD, (0, 10), asides=(aside(OLD, 0, 5, 3), aside(OLD, 5, 10)))
+    done(state, NEW, (0, 10), asides=(aside(NEW, 0, 10, 2),))
     exporter_rows.record(state, LOGS, Outcome(done=(OLD, (0, 5))), Ranges([(0, 5)]), 0)
     exporter_rows.forget_segment(state, "traces", OLD, {VIEWER: 3, CLOUD: 0})
     exporter_rows.forget_segment(state, "traces", "2026-11-23T10.jsonl", {VIEWER: 4})
     assert (sent(state), sent(state, LOGS)) == ({NEW: [(0, 10)]}, {OLD: [(0, 5)]})
-    assert exporter_rows.all_set_aside(state) == []
-    told = {(row.exporter, row.stream): row.dropped_records for row in exporter_rows.rows(state)}
-    assert told == {CLOUD: 0, LOGS: 0, VIEWER: 7}
+    assert exporter_rows.all_set_aside(state) == [aside(NEW, 0, 10, 2)]
+    told = {
+        (row.exporter, row.stream): (row.dropped_records, row.set_aside_records) for row in exporter_rows.rows(state)
+    }
+    assert told == {CLOUD: (0, 0), LOGS: (0, 0), VIEWER: (7, 2)}
 
 
 def test_how_much_waits_is_told_beside_the_counts(state: State) -> None:
@@ -143,3 +145,12 @@ def test_how_much_waits_is_told_beside_the_counts(state: State) -> None:
     exporter_rows.looked(state, VIEWER, waiting_bytes=5, oldest_unix_nano=6, now_unix_nano=7)
     (row,) = exporter_rows.rows(state)
     assert row == ExporterRow(*VIEWER, waiting_bytes=5, oldest_unix_nano=6, looked_unix_nano=7, queue_bytes=200)
+
+
+def test_what_is_written_down_of_a_segment_that_is_no_more_is_forgotten_at_a_start(state: State) -> None:
+    """Its name may be given to another one, which is sent whole then."""
+    exporter_rows.register(state, {VIEWER: FROM_BEGINNING}, {})
+    done(state, OLD, (0, 10))
+    done(state, NEW, (0, 10))
+    exporter_rows.register(state, {VIEWER: FROM_BEGINNING}, {"traces": [NEW]})
+    assert sent(state) == {NEW: [(0, 10)]}

@@ -175,7 +175,19 @@ def test_a_disk_that_is_full_at_every_sync_leaves_no_heap_of_empty_files(tmp_pat
     assert list((tmp_path / "traces").iterdir()) == []
     store.append("traces", line(1), [NOON]).result(5)
     store.close()
-    assert [path.name for path in (tmp_path / "traces").iterdir()] == ["2026-11-23T12.jsonl"]
+    assert [path.read_bytes() for path in (tmp_path / "traces").iterdir()] == [line(1)]
+
+
+def test_a_name_is_not_given_again_to_what_a_reader_may_know(tmp_path: Path) -> None:
+    """Who has read in a segment of which nothing was acknowledged must not take the next one for it."""
+    store = Store(tmp_path, clock=Clock())
+    store.open()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storage.segment.sync_file", _always_fails)
+        assert store.append("traces", line(0), [NOON]).exception(5) is not None
+    store.append("traces", line(1), [NOON]).result(5)
+    store.close()
+    assert [path.name for path in (tmp_path / "traces").iterdir()] == ["2026-11-23T12.1.jsonl"]
 
 
 def test_after_a_failed_sync_the_segment_is_never_written_again(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_the_bound_of_each_exporter_is_its_own(folder: Folder) -> None:
     first, second = folder.put(1), folder.put(2)
     folder.sent(first, (0, SIZE), key=other)
     wanted = {KEY: Wanted(from_beginning=True, queue_bytes=0), other: Wanted(from_beginning=True, queue_bytes=SIZE)}
-    exporter_rows.register(folder.state, wanted, {})
+    exporter_rows.register(folder.state, wanted, {"traces": [first.name, second.name]})
     assert folder.held() == (names(first, second), names(second))
 
 
@@ -173,7 +173,7 @@ def test_what_waits_is_compressed_but_neither_archived_nor_deleted(folder: Folde
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("parts", "lost"), [([], 10), ([(0, 4 * LINE)], 6), ([(LINE, 2 * LINE), (900, 1000)], 8)])
 def test_beyond_the_bound_what_was_unsent_is_deleted_and_counted_exactly(
-    folder: Folder, caplog: pytest.LogCaptureFixture, packed: bool, parts: list[Range], lost: int
+    folder: Folder, caplog: pytest.LogCaptureFixture, *, packed: bool, parts: list[Range], lost: int
 ) -> None:
     """Record by record, and told; what is written down of the segment goes with it."""
     folder.export(0, KEY, ("otlp_grpc/cloud", "traces"), (KEY[0], "logs"))
@@ -216,7 +216,7 @@ def test_an_archived_segment_from_before_the_exporter_is_nothing_lost(folder: Fo
     assert folder.dropped() == {KEY[0]: 0}
 
 
-def test_what_was_deleted_before_a_pass_broke_off_is_counted(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_deleted_before_a_pass_broke_off_is_counted(folder: Folder) -> None:
     """Each is written down before the next is begun."""
     folder.export(0)
     first, second = folder.put(76), folder.put(75)
@@ -232,6 +232,17 @@ def test_what_was_deleted_before_a_pass_broke_off_is_counted(folder: Folder, mon
         one_pass(folder.logs, upkeep, NOW, dry_run=False, on_step=on_step)
     assert (first.exists(), second.exists()) == (False, True)
     assert folder.dropped() == {KEY[0]: 10}
+
+
+def test_what_was_deleted_is_written_down_while_the_pass_goes_on(folder: Folder) -> None:
+    """A process that is killed in the midst of it forgets what it was at, not all that it did."""
+    folder.export(0)
+    for age in (77, 76, 75):
+        folder.put(age)
+    seen: list[int] = []
+    upkeep = folder.upkeep(PLENTY, 0)
+    one_pass(folder.logs, upkeep, NOW, dry_run=False, on_step=lambda _step: seen.append(folder.dropped()[KEY[0]]))
+    assert (seen, folder.dropped()) == ([0, 0, 10], {KEY[0]: 30})
 
 
 def test_a_full_disk_takes_what_waits_last_of_all(folder: Folder) -> None:

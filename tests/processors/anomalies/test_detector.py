@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.anomaly import NOISES, PROFILES, WEEK, false_alarms, points, read_corpus, score_corpus, scorer_of
 from processors.anomalies.detector import STILLNESS, Detector, Score
+from processors.anomalies.usual_range import UsualRange
 from tests.conftest import SHARED_DATA
 from tests.processors.anomalies.days import BUCKET, START, nano
 
@@ -187,3 +188,10 @@ def test_its_state_is_small() -> None:
     detector = Detector()
     scores(detector, weeks(5))
     assert len(orjson.dumps(detector.to_state())) < 10_000
+
+
+def test_the_smallest_number_there_is_divides_by_nothing() -> None:
+    """A range around it has a width all the same."""
+    usual = UsualRange()
+    usual.learn(0, 5e-324, at_once=True)
+    assert usual.excess(-5e-324) < 1.0

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import urllib3
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
@@ -20,7 +21,8 @@ from collector.signals import Signal
 from instrumentation.redaction import Redactor
 from operations.alert_state import is_running
 from operations.configuration import Configuration
-from storage import State, Store
+from storage import FolderInUseError, State, Store
+from storage.lock import FolderLock
 from storage.names import OWN_FOLDER
 
 _RETRIES = urllib3.Retry(total=8, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None)
@@ -44,6 +46,20 @@ def opened(configuration: Configuration, folder: Path) -> Iterator[Take]:
     endpoint = _endpoint(folder)
     with _folder(configuration, folder) if endpoint is None else _sidecar(configuration, endpoint) as take:
         yield take
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Two imports of the same file at once would both find it new."""
+    lock = FolderLock(folder / OWN_FOLDER / "import.lock")
+    try:
+        lock.acquire()
+    except FolderInUseError as error:
+        raise click.ClickException(f"another import into {folder} runs (pid {error.pid}); wait for its end") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _endpoint(folder: Path) -> str | None:

@@ -1,0 +1,412 @@
+"""A sender's thread on a real folder, with a viewer that does what a test tells it."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.exporting import progress, sender
+from collector.exporting.http_target import HttpTarget
+from collector.exporting.sender import Forwarded, Sender
+from collector.exporting.settings import OtlpHttpSettings
+from collector.exporting.target import Failure, SendError, Taken, Target
+from storage import State, exporter_rows
+from storage import state as state_module
+from storage.compression import compress
+from storage.exporter_rows import ExporterRow, Wanted
+from storage.names import OWN_FOLDER
+from tests.support.hostile_receiver import http_answer, http_half, http_hang, scripted_http
+from tests.support.scripted_target import ScriptedTarget, numbers_of, span
+
+KEY = ("otlp_http/viewer", "traces")
+FIRST, SECOND, THIRD = "2026-11-23T10.jsonl", "2026-11-23T11.jsonl", "2026-11-23T12.jsonl"
+NOW = 1_795_435_200 * 10**9
+AWAY = SendError("nobody listens", Failure.AGAIN)
+MALFORMED = SendError("no such field", Failure.MALFORMED)
+QUICK = {"initial_interval": "2ms", "max_interval": "2ms"}
+LONGEST_SECONDS = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((sender, "_IDLE"), (sender, "_FAULT"), (progress, "_FAULT"), (progress, "_LOOK")):
+        monkeypatch.setattr(module, f"{name}_SECONDS", 0.005)
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a database that others hold."""
+    monkeypatch.setattr(state_module, "_BUSY_TIMEOUT_SECONDS", 0.02)
+
+
+def until(holds: Callable[[], object]) -> None:
+    ends = time.monotonic() + LONGEST_SECONDS
+    while not holds():
+        assert time.monotonic() < ends, "it does not come"
+        time.sleep(0.002)
+
+
+class Folder:
+    """A store's folder and an exporter that sends all of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.stream = path / "traces"
+        self.stream.mkdir()
+        (path / OWN_FOLDER).mkdir()
+        self.state = State.open(path / OWN_FOLDER / "state.db")
+        self.register(KEY)
+
+    def register(self, *keys: tuple[str, str]) -> None:
+        exporter_rows.register(self.state, dict.fromkeys(keys, Wanted(from_beginning=True, queue_bytes=0)), {})
+
+    def put(self, segment: str, *lines: bytes) -> Path:
+        path = self.stream / segment
+        with path.open("ab") as file:
+            file.write(b"".join(line + b"\n" for line in lines))
+        return path
+
+    def spans(self, segment: str, *numbers: int) -> Path:
+        return self.put(segment, *map(span, numbers))
+
+    def compress(self, segment: str) -> Path:
+        plain = self.stream / segment
+        packed = plain.with_name(f"{segment}.gz")
+        compress(plain, packed, self.path / OWN_FOLDER, lambda: False)
+        plain.unlink()
+        return packed
+
+    def sender(self, target: Target, stopping: threading.Event | None = None, **given: Any) -> Sender:
+        settings = {"endpoint": "http://127.0.0.1:14318", "retry_on_failure": QUICK, **given}
+        forwarded = Forwarded(*KEY, self.path)
+        made = OtlpHttpSettings.model_validate(settings)
+        return Sender(forwarded, made, target, stopping or threading.Event(), lambda: NOW)
+
+    @contextmanager
+    def sending(self, target: Target, **given: Any) -> Iterator[Sender]:
+        stopping = threading.Event()
+        running = self.sender(target, stopping, **given)
+        running.start()
+        try:
+            yield running
+        finally:
+            stopping.set()
+            running.join(LONGEST_SECONDS)
+            assert not running.is_alive()
+
+    def row(self) -> ExporterRow:
+        (row,) = exporter_rows.rows(self.state)
+        return row
+
+    def idle(self) -> bool:
+        """Whether it was looked, and nothing waits."""
+        row = self.row()
+        return bool(row.looked_unix_nano) and not row.waiting_bytes and row.sent_records + row.set_aside_records > 0
+
+    def send_all(self, target: Target, **given: Any) -> ExporterRow:
+        """All there is; how the exporter fared."""
+        with self.sending(target, **given):
+            until(self.idle)
+        return self.row()._replace(looked_unix_nano=0, queue_bytes=0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path)
+    with closing(made.state):
+        yield made
+
+
+def test_everything_is_sent_once(folder: Folder) -> None:
+    """What is there and what comes meanwhile; the next start has nothing to do but what is new."""
+    folder.spans(FIRST, 1, 2, 3)
+    folder.compress(FIRST)
+    folder.spans(SECOND, 4, 5)
+    target = ScriptedTarget()
+    with folder.sending(target):
+        until(lambda: len(target.taken) == 5)
+        folder.spans(SECOND, 6)
+        folder.spans(THIRD, 7)
+        until(lambda: folder.row().sent_records == 7 and folder.idle())
+    assert target.taken == [1, 2, 3, 4, 5, 6, 7]
+    assert target.closed
+    assert folder.row()._replace(looked_unix_nano=0) == ExporterRow(*KEY, sent_records=7, sent_unix_nano=NOW)
+    folder.spans(THIRD, 8)
+    target.taken.clear()
+    with folder.sending(target):
+        until(lambda: folder.row().sent_records == 8)
+    assert target.taken == [8]
+
+
+def test_nothing_is_lost_nor_sent_twice_over_http(folder: Folder) -> None:
+    """By a viewer that is overloaded, breaks off, hangs and takes only some."""
+    folder.spans(FIRST, *range(50))
+    overloaded = http_answer(503, headers={"Retry-After": "0"})
+    hostile = [overloaded, http_half(), http_answer(502), http_hang(), http_answer(429)]
+    with scripted_http(hostile) as server:
+        settings = OtlpHttpSettings.model_validate({"endpoint": server.url, "timeout": "500ms"})
+        row = folder.send_all(HttpTarget(settings))
+        assert [numbers_of(one.body) for one in server.taken] == [list(range(50))]
+        assert len(server.received) == 6
+    assert (row.sent_records, row.failed_requests, row.set_aside_records) == (50, 5, 0)
+
+
+def test_what_a_viewer_says_it_has_not_taken_is_counted(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """It is refused for good, as the protocol has it; the viewer's reason is told."""
+    folder.spans(FIRST, 1, 2, 3)
+    target = ScriptedTarget(lambda _numbers: Taken(2, "too old"))
+    row = folder.send_all(target)
+    problem = "2 records were refused for good: too old"
+    assert row == ExporterRow(
+        *KEY, sent_records=1, rejected_records=2, sent_unix_nano=NOW, problem=problem, problem_unix_nano=NOW
+    )
+    assert f"otlp_http/viewer traces: {problem}" in caplog.messages
+    assert len(target.requests) == 1
+
+
+def test_a_problem_is_told_while_it_lasts(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """In the row, with what waits and since when; in the log once."""
+    folder.put(FIRST, span(1, NOW - 5), span(2, NOW - 4))
+    size = (folder.stream / FIRST).stat().st_size
+    target = ScriptedTarget(lambda _numbers: AWAY)
+    with folder.sending(target):
+        until(lambda: folder.row().failed_requests > 5)
+        row = folder.row()
+        target.answer = lambda _numbers: None
+        until(folder.idle)
+    assert (row.problem, row.problem_unix_nano, row.sent_records) == ("nobody listens", NOW, 0)
+    assert (row.waiting_bytes, row.oldest_unix_nano) == (size, NOW - 5)
+    assert caplog.messages == ["otlp_http/viewer traces: nobody listens"]
+    assert (folder.row().sent_records, folder.row().waiting_bytes) == (2, 0)
+    assert folder.row().failed_requests == len(target.requests) - 1
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_locked_database_is_waited_for(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """What was acknowledged is written down once that is possible, and not sent again."""
+    folder.spans(FIRST, 1, 2)
+    target = ScriptedTarget()
+    locked = State.open(folder.path / OWN_FOLDER / "state.db")
+    with closing(locked), ExitStack() as lock:
+        lock.enter_context(locked.transaction())
+        with folder.sending(target):
+            until(lambda: any("can't write down how far it is" in message for message in caplog.messages))
+            assert target.taken == [1, 2]
+            lock.close()
+            until(lambda: folder.row().sent_records == 2)
+    assert target.requests == [[1, 2]]
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_what_was_acknowledged_but_not_written_down_is_sent_again(folder: Folder) -> None:
+    """A process that is killed there costs a repeated request and nothing else."""
+    folder.spans(FIRST, 1, 2)
+    target = ScriptedTarget()
+    locked = State.open(folder.path / OWN_FOLDER / "state.db")
+    with closing(locked), locked.transaction(), folder.sending(target):
+        until(lambda: target.taken)
+    assert folder.row().sent_records == 0
+    with folder.sending(target):
+        until(lambda: folder.row().sent_records)
+    assert (target.requests, folder.row().sent_records) == ([[1, 2], [1, 2]], 2)
+
+
+def test_a_segment_that_is_compressed_meanwhile_is_sent_once(folder: Folder) -> None:
+    """Between two of its parts, and while one is on its way."""
+    folder.spans(FIRST, *range(100))
+    folder.spans(SECOND, 100)
+
+    def answer(numbers: list[int]) -> None:
+        if 0 in numbers:
+            folder.compress(FIRST)
+
+    target = ScriptedTarget(answer)
+    row = folder.send_all(target, sending_queue={"batch_size": "1KiB"})
+    assert target.taken == list(range(101))
+    assert len(target.requests) > 5
+    assert row.sent_records == 101
+
+
+def test_what_is_set_aside_is_sent_once_it_is_asked_for(folder: Folder) -> None:
+    """Just the bad record was; the reason is told until then."""
+    path = folder.spans(FIRST, 1, 2, 3)
+    target = ScriptedTarget(lambda numbers: MALFORMED if 2 in numbers else None)
+    with folder.sending(target):
+        until(lambda: folder.row().sent_records == 2)
+        (aside,) = exporter_rows.all_set_aside(folder.state)
+        assert path.read_bytes()[aside.start : aside.stop] == span(2) + b"\n"
+        assert (aside.records, aside.reason, aside.time_unix_nano) == (1, "no such field", NOW)
+        assert (folder.row().set_aside_records, folder.row().problem) == (1, "no such field")
+        assert target.taken == [1, 3]
+        target.answer = lambda _numbers: None
+        assert exporter_rows.try_again(folder.state, KEY[0]) == 1
+        until(lambda: folder.row().sent_records == 3)
+    assert target.taken == [1, 3, 2]
+    assert folder.row().set_aside_records == 0
+
+
+def test_who_waits_for_a_viewer_hears_of_what_is_to_be_sent_again(folder: Folder) -> None:
+    """Though the viewer is away: the older record is the first once it is back."""
+    folder.spans(FIRST, 1)
+    target = ScriptedTarget(lambda _numbers: MALFORMED)
+    with folder.sending(target):
+        until(lambda: folder.row().set_aside_records == 1)
+        target.answer = lambda _numbers: AWAY
+        folder.spans(FIRST, 2)
+        until(lambda: target.requests[-1] == [2])
+        exporter_rows.try_again(folder.state, KEY[0])
+        until(lambda: target.requests[-1] == [1, 2])
+        target.answer = lambda _numbers: None
+        until(lambda: folder.row().sent_records == 2)
+    assert target.taken == [1, 2]
+
+
+@pytest.mark.parametrize("answer", [None, AWAY])
+def test_an_exporter_that_is_known_no_more_ends(folder: Folder, answer: SendError | None) -> None:
+    """Be its viewer there or away."""
+    folder.spans(FIRST, 1)
+    target = ScriptedTarget(lambda _numbers: answer)
+    with folder.sending(target) as running:
+        until(lambda: target.requests)
+        folder.register(("otlp_grpc/other", "traces"))
+        running.join(LONGEST_SECONDS)
+        assert not running.is_alive()
+    assert target.closed
+
+
+class Recording(threading.Event):
+    """Nobody is kept waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return super().wait(0.001)
+
+
+def test_no_more_records_are_sent_than_its_rate_allows(folder: Folder) -> None:
+    """Twenty-five a second are a pause of four seconds behind a hundred."""
+    folder.spans(FIRST, *range(100))
+    stopping = Recording()
+    target = ScriptedTarget()
+    running = folder.sender(target, stopping, sending_queue={"rate_limit": 25})
+    running.start()
+    until(lambda: stopping.waits)
+    stopping.set()
+    running.join(LONGEST_SECONDS)
+    assert target.taken == list(range(100))
+    assert 3.0 < stopping.waits[0] <= 4.0
+
+
+def test_who_waits_for_its_rate_stops_at_once(folder: Folder) -> None:
+    """And what was sent before is written down."""
+    folder.spans(FIRST, *range(100))
+    target = ScriptedTarget()
+    began = time.monotonic()
+    with folder.sending(target, sending_queue={"rate_limit": 1}):
+        until(lambda: folder.row().sent_records == 100)
+    assert time.monotonic() - began < LONGEST_SECONDS / 2
+
+
+def test_the_newest_come_first_where_that_is_wanted(folder: Folder) -> None:
+    """Each once, by segments and by parts of them."""
+    for number, segment in enumerate((FIRST, SECOND, THIRD)):
+        folder.spans(segment, *range(number * 20, number * 20 + 20))
+    target = ScriptedTarget()
+    folder.send_all(target, sending_queue={"order": "newest_first", "batch_size": "1KiB"})
+    assert sorted(target.taken) == list(range(60))
+    firsts = [request[0] for request in target.requests]
+    assert firsts == sorted(firsts, reverse=True)
+    assert target.requests[0][-1] == 59
+
+
+def test_who_is_stopped_waits_for_the_request_under_way_and_no_longer(folder: Folder) -> None:
+    """A viewer that hangs holds up the end for its timeout at most."""
+    folder.spans(FIRST, 1)
+    with scripted_http([http_hang(), http_hang()]) as server:
+        settings = OtlpHttpSettings.model_validate({"endpoint": server.url, "timeout": "300ms"})
+        with folder.sending(HttpTarget(settings), retry_on_failure={"initial_interval": "1h", "max_interval": "1h"}):
+            until(lambda: server.received)
+        assert len(server.received) == 1
+    assert (folder.row().sent_records, folder.row().failed_requests) == (0, 1)
+
+
+def test_what_took_the_place_of_what_was_cut_off_is_sent(folder: Folder) -> None:
+    """A full disk refused what had been sent already, and others were written there."""
+    path = folder.spans(FIRST, 1, 2)
+
+    def answer(numbers: list[int]) -> None:
+        if numbers == [1, 2]:
+            path.write_bytes(span(1) + b"\n" + span(30) + b"\n" + span(4) + b"\n")
+
+    target = ScriptedTarget(answer)
+    with folder.sending(target):
+        until(lambda: folder.row().sent_records == 3)
+    assert target.requests == [[1, 2], [1, 30, 4]]
+
+
+def test_a_damaged_segment_is_given_up_and_the_others_are_sent(folder: Folder) -> None:
+    """It is told, and tried again with what was set aside."""
+    packed = folder.stream / f"{FIRST}.gz"
+    packed.write_bytes(gzip.compress(span(1) + b"\n")[:-4])
+    folder.spans(SECOND, 2)
+    target = ScriptedTarget()
+    row = folder.send_all(target)
+    (aside,) = exporter_rows.all_set_aside(folder.state)
+    assert (aside.segment, aside.start, aside.records) == (FIRST, 0, 0)
+    assert row.problem == aside.reason == f"{packed}: Compressed file ended before the end-of-stream marker was reached"
+    packed.write_bytes(gzip.compress(span(1) + b"\n"))
+    exporter_rows.try_again(folder.state, KEY[0])
+    with folder.sending(target):
+        until(lambda: folder.row().sent_records == 2)
+    assert target.taken == [2, 1]
+
+
+def test_what_can_not_be_sent_or_need_not_be_is_counted(folder: Folder) -> None:
+    """Lines that are no span, and those that sampling leaves out."""
+    folder.put(FIRST, span(1), b"{torn", span(2), b"{}", b"")
+    sampling = {"policies": [{"name": "one", "type": "latency", "latency": {"threshold": "1h"}}]}
+    target = ScriptedTarget()
+    with folder.sending(target, tail_sampling=sampling):
+        until(lambda: folder.row().unreadable_records)
+    row = folder.row()
+    assert (row.sent_records, row.sampled_out_records, row.unreadable_records) == (0, 3, 2)
+    assert (target.requests, list(exporter_rows.sent(folder.state, KEY)[FIRST])) == (
+        [],
+        [(0, (folder.stream / FIRST).stat().st_size)],
+    )
+
+
+def test_what_sampling_leaves_out_is_counted_once(folder: Folder) -> None:
+    """However many requests the rest is cut into."""
+    folder.spans(FIRST, *range(20))
+    policy = {"name": "x", "type": "string_attribute", "string_attribute": {"key": "padding", "values": ["x"]}}
+    target = ScriptedTarget(lambda numbers: SendError("too large", Failure.TOO_LARGE) if len(numbers) > 1 else None)
+    row = folder.send_all(target, tail_sampling={"policies": [policy]})
+    assert (target.taken, row.sent_records, row.sampled_out_records) == ([1, 8, 15], 3, 17)
+
+
+def test_a_fault_of_ours_ends_nothing_for_good(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told with where it came from, and the same is tried again."""
+    folder.spans(FIRST, 1)
+    faults = [ZeroDivisionError("ours")]
+
+    def answer(_numbers: list[int]) -> None:
+        if faults:
+            raise faults.pop()
+
+    target = ScriptedTarget(answer)
+    with caplog.at_level(logging.ERROR):
+        folder.send_all(target)
+    assert (target.taken, target.closed) == ([1], True)
+    assert [record.message for record in caplog.records] == ["otlp_http/viewer traces stumbled; it goes on in 0 s"]
