@@ -74,6 +74,7 @@ def test_a_request_arrives_as_it_was(compression: str) -> None:
     assert [(one.signal, one.body) for one in server.taken] == [(one, BODY) for one in ("traces", "metrics", "logs")]
     assert server.connections == 1
     found = dict(server.taken[0].headers)
+    found.pop("traceparent", None)  # of a test that instruments requests, if one has run before in this process
     assert found.pop("content-encoding", "none") == compression
     assert found.pop("x-scope-orgid").encode("latin-1").decode() == "Zürich"
     assert int(found.pop("content-length")) > 0
