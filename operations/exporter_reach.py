@@ -11,6 +11,7 @@ from typing import Literal
 from collector.exporting.settings import OtlpGrpcSettings, OtlpHttpSettings
 from collector.exporting.target import Failure, SendError
 from collector.settings import CollectorSettings
+from operations.quiet_grpc import quiet_grpc
 
 _MOST_SECONDS = 5.0
 _MOST_AT_ONCE = 12
@@ -51,6 +52,7 @@ def reached_by_all(configuration: CollectorSettings) -> list[Reached]:
 
 def _failure(asked: _Asked) -> SendError | None:
     """Why an empty request was not taken."""
+    quiet_grpc()
     from collector.exporting.forwarding import target_of  # noqa: PLC0415  # gRPC and requests: for who has an exporter
 
     settings = asked.settings
@@ -74,7 +76,7 @@ def _judged(
         return Reached(name, "ok", f"{where} takes {', '.join(answers)}")
     by_reason: dict[str, list[str]] = {}
     for signal, error in failures.items():
-        by_reason.setdefault(str(error), []).append(signal)
+        by_reason.setdefault(str(error).rstrip("."), []).append(signal)
     told = "; ".join(f"{', '.join(signals)}: {reason}" for reason, signals in by_reason.items())
     kinds = {error.failure for error in failures.values()}
     advice = ". ".join(_ADVICE[kind].format(name=name) for kind in Failure if kind in kinds)

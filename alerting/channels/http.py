@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alerting.channels.channel import ChannelError
 from alerting.plain_text import plain
+
+if TYPE_CHECKING:
+    import requests
 
 _TOO_MANY = 429
 _SERVER_ERROR = 500
@@ -42,9 +45,11 @@ def call(method: str, url: str, *, timeout: float, **given: Any) -> Answer:
     import requests  # noqa: PLC0415  # 7 MB and 0.1 s, for nothing where nobody is told over HTTP
 
     try:
-        with requests.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **given) as response:
-            content = next(response.iter_content(_MOST_ANSWER_BYTES), b"")
-            return Answer(response.status_code, response.headers, content)
+        with _session() as session:
+            response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **given)
+            with response:
+                content = next(response.iter_content(_MOST_ANSWER_BYTES), b"")
+                return Answer(response.status_code, response.headers, content)
     except requests.exceptions.InvalidURL as error:
         raise ChannelError("its address is not a URL", permanent=True) from error
     except requests.RequestException as error:
@@ -58,6 +63,16 @@ def call(method: str, url: str, *, timeout: float, **given: Any) -> Answer:
         else:
             problem = f"failed: {type(error).__name__}"
         raise ChannelError(problem, permanent=False) from error
+
+
+def _session() -> requests.Session:
+    import requests  # noqa: PLC0415  # see above
+
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            """Nowhere: requests would read the body, however long, to look where it leads, followed or not."""
+
+    return Session()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -47,7 +47,8 @@ class Encoder:
         unreadable = records = 0
         for line in lines:
             try:
-                request.add(orjson.loads(line), line[line.find(_RESOURCE) :])
+                record = orjson.loads(line)
+                request.add(record, _tail(line, record))
             except _UNREADABLE:
                 unreadable += 1
             else:
@@ -58,6 +59,12 @@ class Encoder:
 def encode(stream: str, lines: Iterable[bytes], shift_nano: int = 0) -> Encoded:
     """As `Encoder.encode`, for a single time."""
     return Encoder().encode(stream, lines, shift_nano=shift_nano)
+
+
+def _tail(line: bytes, record: Mapping[str, Any]) -> bytes:
+    """What tells resource and scope: the line's end, where it stands as our writers have it."""
+    start = line.find(_RESOURCE)
+    return line[start:] if start >= 0 else orjson.dumps([record["resource"], record["scope"]])
 
 
 class _Request:

@@ -7,7 +7,7 @@ from typing import Any
 
 from collector.decoding.metrics import TEMPORALITIES
 from collector.encoding.times import Moved
-from collector.encoding.values import Attributes, identifier, number, numbers
+from collector.encoding.values import MOST_LEVELS, Attributes, identifier, number, numbers
 
 _TEMPORALITIES: dict[Any, int] = {name: code for code, name in TEMPORALITIES.items()}
 _IDENTITY = ("name", "type", "description", "unit", "temporality", "monotonic")
@@ -100,6 +100,6 @@ def _exemplar(content: Mapping[str, Any], attributes: Attributes, moved: Moved) 
         "time_unix_nano": moved(content["time_unix_nano"]),
         "trace_id": identifier(content, "trace_id"),
         "span_id": identifier(content, "span_id"),
-        "filtered_attributes": attributes(content.get("attributes", {})),
+        "filtered_attributes": attributes(content.get("attributes", {}), MOST_LEVELS - 1),  # one message deeper
         **_number(content),
     }

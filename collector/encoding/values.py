@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
 from collector.decoding.messages import AnyValue as LeanAnyValue
@@ -13,6 +14,12 @@ from collector.decoding.messages import AnyValue as LeanAnyValue
 _MEMO_BYTES = 4_000_000
 _MEMO_TEXT_BYTES = 512
 _SHORT = 127
+
+MOST_LEVELS = 31
+"""Lists and objects within each other, as our own receivers take them. What is nested deeper is sent on as JSON text.
+
+An object is three messages within each other, of which protobuf's parsers take 100.
+"""
 
 _SCALARS: dict[type, str] = {str: "string_value", bool: "bool_value", int: "int_value", float: "double_value"}
 
@@ -44,19 +51,20 @@ class Attributes:
         # True is 1 to a dict: each type has its own.
         self._texts, self._integers, self._flags = _Pairs(), _Pairs(), _Pairs()
 
-    def __call__(self, content: Mapping[str, Any]) -> list[bytes]:
+    def __call__(self, content: Mapping[str, Any], levels: int = MOST_LEVELS) -> list[bytes]:
         """Raise KeyError, TypeError or ValueError for what no record of ours holds."""
         texts = self._texts
         return [
-            texts[key, value] if value.__class__ is str else self._other(key, value) for key, value in content.items()
+            texts[key, value] if value.__class__ is str else self._other(key, value, levels)
+            for key, value in content.items()
         ]
 
-    def _other(self, key: str, value: Any) -> bytes:
+    def _other(self, key: str, value: Any, levels: int) -> bytes:
         if value.__class__ is int:
             return self._integers[key, value]
         if value.__class__ is bool:
             return self._flags[key, value]
-        return _key_value(key, value)
+        return _key_value(key, value, levels)
 
 
 def _short_text(key: str, value: Any) -> bytes | None:
@@ -73,22 +81,24 @@ def _short_text(key: str, value: Any) -> bytes | None:
     return b"\x0a%c%b\x12%c\x0a%c%b" % (len(name), name, len(text) + 2, len(text), text)
 
 
-def _key_value(key: str, value: Any) -> bytes:
-    return KeyValue(key=key, value=any_value(value)).SerializeToString()
+def _key_value(key: str, value: Any, levels: int = MOST_LEVELS) -> bytes:
+    return KeyValue(key=key, value=any_value(value, levels)).SerializeToString()
 
 
-def any_value(content: Any) -> AnyValue:
+def any_value(content: Any, levels: int = MOST_LEVELS) -> AnyValue:
     """Raise KeyError, TypeError or ValueError for what no record of ours holds."""
     if content is None:
         return AnyValue()
     if isinstance(content, list):
-        return AnyValue(array_value=ArrayValue(values=map(any_value, content)))
+        if not levels:
+            return _as_text(content)
+        return AnyValue(array_value=ArrayValue(values=[any_value(one, levels - 1) for one in content]))
     if isinstance(content, Mapping):
-        return _of_object(content)
+        return _of_object(content, levels)
     return AnyValue(**{_SCALARS[content.__class__]: content})
 
 
-def _of_object(content: Mapping[str, Any]) -> AnyValue:
+def _of_object(content: Mapping[str, Any], levels: int) -> AnyValue:
     if len(content) == 1:
         ((form, inner),) = content.items()
         if form == "bytesValue":
@@ -97,9 +107,14 @@ def _of_object(content: Mapping[str, Any]) -> AnyValue:
             return AnyValue(double_value=float(inner))
         if form == "kvlistValue":
             content = inner
-    return AnyValue(
-        kvlist_value=KeyValueList(values=(KeyValue(key=key, value=any_value(one)) for key, one in content.items()))
-    )
+    if not levels:
+        return _as_text(content)
+    pairs = [KeyValue(key=key, value=any_value(one, levels - 1)) for key, one in content.items()]
+    return AnyValue(kvlist_value=KeyValueList(values=pairs))
+
+
+def _as_text(content: Any) -> AnyValue:
+    return AnyValue(string_value=orjson.dumps(content).decode())
 
 
 def body(content: Any) -> Any:

@@ -11,7 +11,6 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from alerting.plain_text import plain
 from collector.exporting import answers
 from collector.exporting.settings import OtlpGrpcSettings
 from collector.exporting.target import Failure, SendError, Taken
@@ -57,14 +56,11 @@ class GrpcTarget:
         self._metadata = tuple(
             _entry(name.lower(), value.get_secret_value()) for name, value in settings.headers.items()
         )
-        self._unfit = [plain(name) for name, value in self._metadata if not _fits(name, value)]
         secure = scheme == "https" or (not scheme and not settings.tls.insecure)
         self._channel = _channel(self._endpoint, settings, secure=secure)
         self._exports = {signal: self._channel.unary_unary(method, None, None) for signal, method in _METHODS.items()}
 
     def send(self, signal: str, body: bytes) -> Taken:
-        if self._unfit:
-            raise SendError(f"gRPC can't carry the header {', '.join(self._unfit)}: ASCII only", Failure.REFUSED)
         try:
             answer = self._exports[signal](body, timeout=self._timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -89,7 +85,8 @@ class GrpcTarget:
             return SendError(f"{self._endpoint} {_NOT_SO[other]}", Failure.AGAIN)
         said = self._discretion.told(details)
         message = f"{self._endpoint} answered {code.name}" + (f": {said}" if said else "")
-        return SendError(message, _meaning(code, details, wanted), wanted)
+        unknown = code is grpc.StatusCode.UNIMPLEMENTED
+        return SendError(message, _meaning(code, details, wanted), wanted, unknown_signal=unknown)
 
 
 def _meaning(code: grpc.StatusCode, details: str, retry_after_seconds: float | None) -> Failure:
@@ -118,12 +115,6 @@ def _retry_after(trailers: Any) -> float | None:
 
 def _entry(name: str, value: str) -> tuple[str, str | bytes]:
     return (name, value.encode() if name.endswith("-bin") else value)
-
-
-def _fits(name: str, value: str | bytes) -> bool:
-    """The others would be an INTERNAL error of gRPC's own."""
-    readable = isinstance(value, bytes) or re.fullmatch("[ -~]*", value) is not None
-    return readable and re.fullmatch("[0-9a-z_.-]+", name) is not None
 
 
 def _channel(endpoint: str, settings: OtlpGrpcSettings, *, secure: bool) -> grpc.Channel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from http import HTTPStatus
 from importlib import metadata
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -81,7 +82,8 @@ class HttpTarget:
         said = self._discretion.told(_said(answer))
         message = f"{url} answered {answer.status}" + (f": {said}" if said else "")
         wanted = retry_after(answer.headers)
-        return SendError(message, _FAILURES.get(answer.status, Failure.REFUSED), wanted)
+        failure = _FAILURES.get(answer.status, Failure.REFUSED)
+        return SendError(message, failure, wanted, unknown_signal=answer.status == HTTPStatus.NOT_FOUND)
 
 
 def _headers(settings: OtlpHttpSettings) -> dict[str, bytes]:

@@ -104,6 +104,11 @@ class Progress:
         outcome = Outcome(done=done, set_aside=(part,), problem=(str(error), now))
         self._write(outcome, error.segment, error.start, WHOLE)
 
+    def note_ends(self) -> None:
+        """That nothing is left of a segment; else retention waits for what was sent and a power cut took."""
+        for segment, start in self.unsent.found_ended():
+            self._write(Outcome(done=(segment, (start, WHOLE))), segment, start, WHOLE)
+
     def failed(self, message: str) -> None:
         """An attempt; whoever looks meanwhile should see why nothing comes. Raise ChangedError."""
         self._failures += 1

@@ -141,6 +141,7 @@ class Sender(threading.Thread):
                 self._tell(f"passes over the rest of {error.segment}: {error}")
                 progress.give_up(error)
                 continue
+            progress.note_ends()
             chosen = choice.choose(part) if part is not None else None
             if choice.undecided > undecided:
                 undecided = choice.undecided

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
 from collector.exporting.sampling_settings import TailSamplingSettings
 from collector.store_settings import StoreSettings
@@ -17,6 +18,12 @@ from processors.units import Bytes, Seconds
 
 _MIB = 2**20
 _URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2)."""
+_NOT_IN_A_LINE = frozenset("\r\n\0")
+_METADATA_NAME = re.compile(r"[0-9A-Za-z_.-]+")
+_METADATA_VALUE = re.compile(r"[ -~]*")
+_SHOWN = 60
 _SCHEME = re.compile(r"(?P<scheme>https?)://(?P<rest>[^/\s]+)/?")
 
 
@@ -34,8 +41,46 @@ def _checked_target(value: str) -> str:
     return value.rstrip("/")
 
 
+def _checked_certificates(path: Path) -> Path:
+    import ssl  # noqa: PLC0415  # for who names such a file
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise ValueError(f"{str(path)!r} holds no certificate, expected PEM: -----BEGIN CERTIFICATE-----") from error
+    except OSError:
+        pass  # who sends may read what who checks may not; else it is told where it is sent
+    return path
+
+
+def _checked_text(value: object) -> object:
+    if not isinstance(value, str | SecretStr):
+        raise ValueError("expected a text: put quotes around it")  # noqa: TRY004  # pydantic's, without the value
+    return value
+
+
+def _checked_headers(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name[:_SHOWN]!r} is no name of a header, expected letters, digits and hyphens")
+        if not _NOT_IN_A_LINE.isdisjoint(value.get_secret_value()):
+            raise ValueError(f"{name[:_SHOWN]!r} has a line's end in its value, expected one line: look at the quotes")
+    return headers
+
+
+def _checked_metadata(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+    for name, value in headers.items():
+        if not _METADATA_NAME.fullmatch(name):
+            raise ValueError(f"{name[:_SHOWN]!r} is no name for gRPC, expected letters, digits, '-', '_' and '.'")
+        if not name.lower().endswith("-bin") and not _METADATA_VALUE.fullmatch(value.get_secret_value()):
+            raise ValueError(f"{name[:_SHOWN]!r} has a value that gRPC can't carry, expected ASCII on one line")
+    return headers
+
+
 Url = Annotated[str, AfterValidator(_checked_url)]
 Compression = Literal["gzip", "zstd", "none"]
+Certificates = Annotated[FilePath, AfterValidator(_checked_certificates)]
+Headers = dict[str, Annotated[SecretStr, BeforeValidator(_checked_text)]]
 
 
 class ClientTlsSettings(Settings):
@@ -44,8 +89,8 @@ class ClientTlsSettings(Settings):
     insecure: bool = False
     """gRPC without TLS; over HTTP the scheme of the address decides."""
     insecure_skip_verify: bool = False
-    ca_file: FilePath | None = None
-    cert_file: FilePath | None = None
+    ca_file: Certificates | None = None
+    cert_file: Certificates | None = None
     key_file: FilePath | None = None
     server_name_override: str = ""
 
@@ -83,7 +128,7 @@ class QueueSettings(Settings):
 
 
 class ExporterSettings(Settings):
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    headers: Annotated[Headers, AfterValidator(_checked_headers)] = Field(default_factory=dict)
     tls: ClientTlsSettings = ClientTlsSettings()
     compression: Compression = "gzip"
     retry_on_failure: RetrySettings = RetrySettings()
@@ -105,6 +150,7 @@ class OtlpGrpcSettings(ExporterSettings):
     """`otlp_grpc/NAME`: HOST:PORT, or with http:// or https:// before it, which decides about TLS."""
 
     kind: Literal["otlp_grpc"] = Field("otlp_grpc", exclude=True)
+    headers: Annotated[Headers, AfterValidator(_checked_metadata)] = Field(default_factory=dict)
     endpoint: Annotated[str, AfterValidator(_checked_target)]
     timeout: Seconds = Field(5.0, gt=0)
 

@@ -23,9 +23,18 @@ class Failure(Enum):
 class SendError(Exception):
     """The request was not acknowledged; the message is a line for the operator and holds no secret."""
 
-    def __init__(self, message: str, failure: Failure, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        failure: Failure,
+        retry_after_seconds: float | None = None,
+        *,
+        unknown_signal: bool = False,
+    ) -> None:
         super().__init__(message)
         self.failure = failure
+        self.unknown_signal = unknown_signal
+        """Nothing takes this signal there (404, UNIMPLEMENTED); others may be taken."""
         self.retry_after_seconds = retry_after_seconds
         """What the receiver asked for; None when it did not say."""
 

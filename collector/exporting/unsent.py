@@ -80,6 +80,7 @@ class Unsent:
         self._sent = dict(sent)
         self._complete: set[str] = set()
         """Compressed ones of which nothing is left: they never change."""
+        self._ended: list[tuple[str, int]] = []
         self._packed = _Packed()
         self._ahead: list[tuple[SegmentName, Path]] = []
         self._listed = 0.0
@@ -105,6 +106,11 @@ class Unsent:
         ranges = self._sent.setdefault(segment, Ranges())
         ranges.add(start, stop)
         return ranges
+
+    def found_ended(self) -> list[tuple[str, int]]:
+        """Compressed segments, and from where on nothing was found in them, though nobody knew; each is told once."""
+        found, self._ended = self._ended, []
+        return found
 
     def waiting(self) -> tuple[int, int]:
         """Bytes that were not sent, and when the oldest of them came, in nanoseconds since 1970; 0 when none is."""
@@ -172,6 +178,7 @@ class Unsent:
                 if content:
                     raise UnreadableError(f"{path}: ends in the middle of a line", plain, start)
                 self.done(plain, start, WHOLE)
+                self._ended.append((plain, start))
             if ended:
                 return None
             size *= 4

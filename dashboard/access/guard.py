@@ -15,6 +15,7 @@ from dashboard.access import bodies, origins
 from dashboard.access.door import Door, address_of
 from dashboard.access.identity import Identity
 from dashboard.access.users import digest
+from dashboard.jaeger.answers import refusal as jaeger_refusal
 from dashboard.site import Site
 
 _READING = frozenset({"GET", "HEAD"})
@@ -135,6 +136,12 @@ def _is_api(request: Request) -> bool:
     return f"{_path(request)}/".startswith("/api/") or _path(request) == "/metrics"
 
 
+def _is_jaegers(request: Request) -> bool:
+    """Whether the path is of Jaeger's API: it lies below /api/ as well."""
+    path = f"{_path(request)}/"
+    return path.startswith("/api/") and not path.startswith("/api/v1/")
+
+
 def _begins_session(request: Request, *, needs_login: bool) -> bool:
     """Whether the answer is a whole page, with forms."""
     path = _path(request)
@@ -155,6 +162,8 @@ def _login(path: str) -> str:
 
 def _refusal(request: Request, refused: HTTPException) -> Response:
     if _is_api(request):
+        if _is_jaegers(request):
+            return jaeger_refusal(refused.detail, refused.status_code, refused.headers)
         return JSONResponse({"error": refused.detail}, refused.status_code, headers=refused.headers)
     return PlainTextResponse(f"{refused.detail}\n", refused.status_code, headers=refused.headers)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +35,10 @@ _LOOK_NANO = 10_000_000_000
 _REST_NANO = 15 * MINUTE_NANO
 """Who has not asked for so long begins anew, rather than reading up on all that was missed."""
 _CURRENT_NANO = 10 * MINUTE_NANO
+PAST_NANO = 60 * MINUTE_NANO
+"""What happened so long before it was written is history that was imported, and no load of now."""
+_MOST_LINES = 50_000
+"""At a time, which takes a second or two; after an import there may be millions."""
 _RECENT_BYTES = 256 * 1024
 
 
@@ -88,16 +93,17 @@ class Counting:
         elif since < _LOOK_NANO:
             return
         self._looked = now_unix_nano
-        for stored in self._follower.poll():
+        for stored in islice(self._follower.poll(), _MOST_LINES):
             self._take(stored.record, counts=True)
 
     def _take(self, record: Mapping[str, Any], *, counts: bool) -> None:
-        """What is no rollup by the minute is passed over."""
+        """What is no rollup by the minute is passed over, or one of long ago."""
         try:
             summary = summary_of_line(record)
+            is_past = summary.start_unix_nano < record["received_unix_nano"] - PAST_NANO
         except (KeyError, TypeError, ValueError, AttributeError):
             return
-        if summary.resolution != "1min" or not isinstance(summary.subject.indicator, str):
+        if is_past or summary.resolution != "1min" or not isinstance(summary.subject.indicator, str):
             return
         pairs = tuple(zip(summary.subject.labels, summary.subject.values, strict=True))
         known = ROLLED_UP.get(summary.subject.indicator)
@@ -107,12 +113,14 @@ class Counting:
             self._take_known(known, summary, label_text((), pairs), counts=counts)
 
     def _take_known(self, known: RolledUp, summary: Summary, labels: str, *, counts: bool) -> None:
+        kept = labels
         if not known.timed or summary.histogram.zeros < summary.histogram.count:
-            _, distribution = self.distributions[known.values.name].of(labels)
+            kept, distribution = self.distributions[known.values.name].of(labels)
             if counts:
                 _add(distribution, known, summary)
         if known.failures is not None:
-            self._count(known.failures, labels, summary.errors if counts else 0)
+            # Where all of them are counted, so that their share is right where there is no room too.
+            self._count(known.failures, kept, summary.errors if counts else 0)
         if summary.subject.indicator == "events":
             succeeded = max(0, summary.histogram.count - summary.errors)
             for outcome, count in (("success", succeeded), ("failure", summary.errors)):

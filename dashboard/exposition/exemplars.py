@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dashboard.exposition.counting import PAST_NANO
 from dashboard.exposition.families import REQUESTS
 from dashboard.exposition.labels import label_text
 from dashboard.exposition.last_lines import last_lines, last_segment
@@ -43,6 +44,9 @@ class Exemplars:
     def _take(self, record: Mapping[str, Any], requests: Mapping[str, Distribution]) -> None:
         seconds, time, trace = record.get("response_time"), record.get("time_unix_nano"), record.get("trace_id")
         if not isinstance(seconds, float | int) or not isinstance(time, int) or not isinstance(trace, str):
+            return
+        received = record.get("received_unix_nano")
+        if not isinstance(received, int) or time < received - PAST_NANO:
             return
         values = (record.get("service", ""), record.get("method", ""), record.get("route", ""))
         labels = label_text((), zip(_NAMES, values, strict=True))

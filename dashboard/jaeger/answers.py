@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -40,9 +40,9 @@ def handlers() -> dict[int | type[Exception], Callable[[Request, Any], Coroutine
     return {**dict.fromkeys(_STATUSES, _told), HTTPException: _refused, Exception: _failed}
 
 
-def refusal(text: str, status: int) -> Response:
+def refusal(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     errors = [{"code": status, "msg": plain(text, _MOST_TEXT)}]
-    return Response(_envelope(None, 0, errors, 0), status, media_type="application/json")
+    return Response(_envelope(None, 0, errors, 0), status, headers, media_type="application/json")
 
 
 def _envelope(data: Any, total: int, errors: list[dict[str, Any]] | None, option: int) -> bytes:
@@ -57,9 +57,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # the only kind that comes here
     if error.status_code == HTTPStatus.NOT_FOUND:
         return refusal("nothing lies at this address: here are the paths of Jaeger's query API and /api/v1", 404)
-    response = refusal(error.detail, error.status_code)
-    response.headers.update(error.headers or {})
-    return response
+    return refusal(error.detail, error.status_code, error.headers)
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:

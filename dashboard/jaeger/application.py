@@ -21,13 +21,15 @@ from dashboard.jaeger import parameters
 from dashboard.jaeger.answers import answer, handlers, refusal
 from dashboard.jaeger.translation import kind_json, trace_id_json, trace_json
 from dashboard.page import NotThereError
-from dashboard.records import Records
+from dashboard.records import Records, TooLongError
 from dashboard.site import Site
 
 _NAMES_SECONDS = 60.0
 """So long an answer about services and operations is good enough."""
 _GRAIN_NANO = 10 * NANO
 _NOT_FOUND = "trace not found"
+_BY_IDS_SECONDS = 30.0
+"""For all ids of a request: one that nowhere is has all records read."""
 
 
 def application(site: Site, records: Records) -> Starlette:
@@ -51,6 +53,8 @@ class _Jaeger:
     def __init__(self, site: Site, records: Records) -> None:
         self._site = site
         self._records = records
+        self._writing = asyncio.Semaphore(1)
+        """An answer may have fifty megabytes, and some hundred while it is written."""
 
     async def services(self, request: Request) -> Response:
         found = (await self._names()).services
@@ -72,7 +76,7 @@ class _Jaeger:
         if asked.trace_ids:
             return await self._by_ids(request, asked.trace_ids)
         found = await self._records.ask(find_traces, asked.period, asked.wanted, asked.limit)
-        return await _traces_answer(request, found)
+        return await self._answer(request, found)
 
     async def trace(self, request: Request) -> Response:
         trace_id = parameters.trace_id_of(request.path_params["trace_id"])
@@ -81,7 +85,7 @@ class _Jaeger:
         found = await self._trace(trace_id)
         if not found:
             raise NotThereError(_NOT_FOUND)
-        return await _traces_answer(request, found)
+        return await self._answer(request, found)
 
     async def dependencies(self, request: Request) -> Response:
         period = parameters.dependencies_of(request.query_params, self._site.clock())
@@ -110,12 +114,18 @@ class _Jaeger:
     async def _by_ids(self, request: Request, trace_ids: Sequence[str]) -> Response:
         found: list[StoredTrace] = []
         errors = []
-        for trace_id in dict.fromkeys(trace_ids):
-            traces = await self._trace(trace_id)
-            found += traces
-            if not traces:
-                errors.append({"msg": _NOT_FOUND, "traceID": trace_id_json(trace_id)})
-        return await _traces_answer(request, found, errors)
+        try:
+            async with asyncio.timeout(_BY_IDS_SECONDS):
+                for trace_id in dict.fromkeys(trace_ids):
+                    traces = await self._trace(trace_id)
+                    found += traces
+                    if not traces:
+                        errors.append({"msg": _NOT_FOUND, "traceID": trace_id_json(trace_id)})
+        except TimeoutError:
+            raise TooLongError(
+                f"it takes longer than {_BY_IDS_SECONDS:.0f} s. Ask for fewer traces at a time"
+            ) from None
+        return await self._answer(request, found, errors)
 
     async def _trace(self, trace_id: str) -> list[StoredTrace]:
         """One, or none."""
@@ -123,9 +133,12 @@ class _Jaeger:
         period = await self._records.ask(find_trace, trace_id, now - now % _GRAIN_NANO)
         return await self._records.ask(stored_traces, (trace_id,), period) if period else []
 
-
-async def _traces_answer(
-    request: Request, traces: Sequence[StoredTrace], errors: Sequence[dict[str, Any]] = ()
-) -> Response:
-    """Made beside the event loop: it may have megabytes."""
-    return await asyncio.to_thread(lambda: answer(request, [trace_json(trace) for trace in traces], errors=errors))
+    async def _answer(
+        self, request: Request, traces: Sequence[StoredTrace], errors: Sequence[dict[str, Any]] = ()
+    ) -> Response:
+        """Made beside the event loop, one at a time."""
+        packed = not parameters.is_pretty(request.query_params)
+        async with self._writing:
+            return await asyncio.to_thread(
+                lambda: answer(request, [trace_json(trace, packed=packed) for trace in traces], errors=errors)
+            )

@@ -21,6 +21,10 @@ _SCRAPE_INTERVAL = "15s"
 _READABLE = 0o644
 """Grafana and Prometheus run as users of their own, and nothing in the files is secret."""
 _HEAD = "# Written by `forecourt dashboard export`.\n"
+_TOKEN_HINT = (
+    "# People have to log in: put the token of one of extensions.dashboard.users (the role view is enough) into the\n"
+    f"# file {TOKEN_FILE} beside this one; Prometheus sends it, and is refused with 401 without it.\n"
+)
 
 
 def texts(
@@ -30,7 +34,7 @@ def texts(
     shown = {PurePosixPath(DASHBOARDS, name): _json(one) for name, one in dashboards(judging).items()}
     provider = _provider(folder / DASHBOARDS, grafana_folder)
     return shown | {
-        PurePosixPath("prometheus.yml"): _yaml(_scraping(pages)),
+        PurePosixPath("prometheus.yml"): _yaml(_scraping(pages), _TOKEN_HINT if pages.users else ""),
         PurePosixPath("provisioning", "dashboards", "forecourt.yaml"): _yaml(provider),
         PurePosixPath("provisioning", "datasources", "forecourt.yaml"): _yaml(_sources(pages, prometheus_url)),
     }
@@ -57,8 +61,8 @@ def _json(content: Any) -> str:
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _yaml(content: Any) -> str:
-    return _HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
+def _yaml(content: Any, hint: str = "") -> str:
+    return _HEAD + hint + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _scraping(pages: DashboardSettings) -> dict[str, Any]:

@@ -83,7 +83,11 @@ class _Reader:
                 self._received = received
                 if type(batch_id) is str and type(index) is int and seen(batch_id, index):
                     repeated += end > start
-                elif end > start and first <= time < last and (not services or service in services):
+                elif (
+                    end > start
+                    and first <= time < last
+                    and (not services or (type(service) is str and service in services))
+                ):
                     happened = min(received, time)
                     yield Found(received, number, stream, segment, end, line, happened, unreadable, repeated)
                     unreadable = repeated = passed = 0

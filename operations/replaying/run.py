@@ -21,6 +21,7 @@ from operations.replaying.plan import Part, sequences
 from operations.replaying.progress import Signs
 from operations.replaying.replay import Replay
 from operations.replaying.sending import Sender, StoppedError, counted
+from operations.replaying.services import told_services
 from operations.replaying.summary import Ended, show, told_period
 from operations.replaying.target import refuse_own, target_of
 from operations.replaying.wanted import Wanted, wanted_of
@@ -75,6 +76,7 @@ def _alone(wanted: Wanted, *, dry_run: bool) -> Iterator[Path]:
     lock = FolderLock(file)
     try:
         lock.acquire()
+        lock.renew()  # who ended just now may have taken the file away after it was opened here
     except FolderInUseError as error:
         raise click.ClickException(f"the same replay runs already (pid {error.pid}); wait for its end") from error
     try:
@@ -113,7 +115,8 @@ class _Run:
         began = time.monotonic()
         problem, code = "", 0
         with Signs(_bytes(parts)) as signs:
-            sender = Sender(target, give_up_after, tell=signs.tell, wait=signs.wait)
+            several = len(self._wanted.signals) > 1
+            sender = Sender(target, give_up_after, tell=signs.tell, wait=signs.wait, several_signals=several)
             replay = self._replay(sender, signs)
             try:
                 replay.run(parts)
@@ -152,8 +155,18 @@ class _Run:
         show(ended, as_json=as_json)
         if ended.problem:
             click.echo(f"stopped: {plain(ended.problem, 500)}" + ("" if self._dry_run else f"; {_GOES_ON}"), err=True)
-        elif not self._dry_run:
+            return
+        if not self._dry_run:
             self._journal.remove()
+        if not sum(ended.before.values()) and not ended.result.delivery.records and not ended.result.delivery.refused:
+            self._tell_services()
+
+    def _tell_services(self) -> None:
+        there = told_services(self._wanted) if self._wanted.services else ""
+        if there:
+            asked = ", ".join(plain(name, 80) for name in sorted(self._wanted.services))
+            signals = " or ".join(self._wanted.signals)
+            click.echo(f"no {signals} of {asked} in this time; there are of: {there}", err=True)
 
 
 def _bytes(parts: list[list[Part]]) -> int:

@@ -62,6 +62,7 @@ class Sender:
         tell: Callable[[str], None],
         wait: Callable[[float], None],
         monotonic: Callable[[], float] = time.monotonic,
+        several_signals: bool = False,
     ) -> None:
         self.requests = 0
         self.bytes = 0
@@ -71,6 +72,7 @@ class Sender:
         self._tell = tell
         self._wait = wait
         self._monotonic = monotonic
+        self._several_signals = several_signals
         self._encoder = Encoder()
         self._taken_signals: set[str] = set()
 
@@ -125,7 +127,8 @@ class Sender:
                 if error.failure in {Failure.TOO_LARGE, Failure.MALFORMED}:
                     raise
                 if error.failure is Failure.REFUSED:
-                    raise StoppedError(f"{signal}: {error} (--signal leaves signals out)") from error
+                    way_out = " (--signal leaves signals out)" if error.unknown_signal and self._several_signals else ""
+                    raise StoppedError(f"{signal}: {error}{way_out}") from error
                 now = self._monotonic()
                 first = now if first is None else first
                 seconds = self._pause(error, pause, self._give_up_after - (now - first))

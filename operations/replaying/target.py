@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from collector.exporting.settings import OtlpGrpcSettings, OtlpHttpSettings
 from collector.exporting.target import Target
+from operations.quiet_grpc import quiet_grpc
 from processors.endpoint import host_and_port, is_loopback
 from storage import State, StateError
 from storage.names import OWN_FOLDER
@@ -22,6 +23,8 @@ from storage.names import OWN_FOLDER
 _TIMEOUT = "30s"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _GRPC_PORT = 4317
+_OPTIONS: dict[str | int, str] = {"headers": "--header", "tls": "--ca-file"}
+"""By the setting that they give."""
 
 
 def target_of(endpoint: str, protocol: str, headers: Iterable[str], *, insecure: bool, ca_file: Path | None) -> Target:
@@ -40,6 +43,7 @@ def target_of(endpoint: str, protocol: str, headers: Iterable[str], *, insecure:
     }
     try:
         if protocol == "grpc":
+            quiet_grpc()
             from collector.exporting.grpc_target import GrpcTarget  # noqa: PLC0415  # a fifth of a second
 
             return GrpcTarget(OtlpGrpcSettings.model_validate(settings))
@@ -49,7 +53,8 @@ def target_of(endpoint: str, protocol: str, headers: Iterable[str], *, insecure:
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         told = str(problem["msg"]).removeprefix("Value error, ")
-        raise click.UsageError(f"--to-endpoint: {told}") from error
+        option = next((_OPTIONS[part] for part in problem["loc"] if part in _OPTIONS), "--to-endpoint")
+        raise click.UsageError(f"{option}: {told}") from error
 
 
 def _headers(given: Iterable[str]) -> Mapping[str, str]:

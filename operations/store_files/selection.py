@@ -103,7 +103,8 @@ class StoredLines:
         wanted = self._selection
         if wanted.period is not None and not wanted.period.holds(time):
             return False
-        if wanted.services and record.get("service") not in wanted.services:
+        service = record.get("service")
+        if wanted.services and not (isinstance(service, str) and service in wanted.services):
             return False
         if wanted.trace_id and record.get("trace_id") != wanted.trace_id:
             return False
@@ -125,4 +126,5 @@ def _unmarked(line: bytes) -> bytes:
     with suppress(KeyError, TypeError):
         if record["resource"]["attributes"][IMPORTED] is True:
             del record["resource"]["attributes"][IMPORTED]
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+            return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    return line

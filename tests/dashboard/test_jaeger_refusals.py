@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from dashboard import records as records_module
+from dashboard.jaeger.answers import answer
 from dashboard.settings import DashboardSettings
 from tests.dashboard.jaeger_client import SECOND, Jaeger, Problem, span
 from tests.support.stored import HOUR, store
 from tests.support.week import END, SERVICE, Week
 
 NOW = HOUR + 3600 * SECOND
+application = importlib.import_module("dashboard.jaeger.application")  # whose package has a function of that name
 TOKEN = "token-of-viktor-0123456789"
 
 
@@ -107,3 +116,45 @@ def test_what_takes_too_long_is_told(week: Week, monkeypatch: pytest.MonkeyPatch
         told = client.told("/api/traces", code=503, service=SERVICE)
         assert told.errors is not None
         assert "choose a shorter time" in told.errors[0].msg.lower()
+
+
+def test_many_ids_are_looked_for_no_longer_than_one_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An id that is nowhere has everything read, and one request names twenty."""
+    monkeypatch.setattr(application, "_BY_IDS_SECONDS", 0.0)
+    with Jaeger(store(tmp_path, "traces", span(1)), NOW) as client:
+        told = client.told("/api/traces?traceID=1&traceID=2", code=503)
+        assert told.errors is not None
+        assert told.errors[0].msg == "it takes longer than 0 s. Ask for fewer traces at a time"
+
+
+def test_large_answers_are_written_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes hundreds of megabytes meanwhile, and who asks eight times must not take them eight times."""
+    seen: list[int] = []
+    lock = threading.Lock()
+    at_work = [0]
+
+    def counting(request: Request, data: Any, **given: Any) -> Response:
+        with lock:
+            at_work[0] += 1
+            seen.append(at_work[0])
+        try:
+            time.sleep(0.02)  # long enough for the others to come
+            return answer(request, data, **given)
+        finally:
+            with lock:
+                at_work[0] -= 1
+
+    monkeypatch.setattr(application, "answer", counting)
+    with Jaeger(store(tmp_path, "traces", span(1)), NOW) as client, ThreadPoolExecutor(4) as threads:
+        found = [one.result() for one in [threads.submit(client.numbers, service="shop") for _ in range(4)]]
+    assert (found, max(seen)) == ([[1]] * 4, 1)
+
+
+def test_traces_for_people_are_those_for_programs(tmp_path: Path) -> None:
+    """Only the blanks between differ."""
+    link = {"trace_id": "c" * 32, "span_id": "c" * 16, "attributes": {}}
+    with Jaeger(store(tmp_path, "traces", span(1, links=[link]), span(1, own="b"), span(2)), NOW) as client:
+        query = {"service": "shop"}
+        texts = [client.get("/api/traces", params={**query, **more}).text for more in ({}, {"prettyPrint": "true"})]
+    assert texts[0] != texts[1]
+    assert orjson.loads(texts[0]) == orjson.loads(texts[1])

@@ -236,6 +236,8 @@ def test_traces_are_searched_for_one_service() -> None:
     ]
     (service,) = [one for one in dashboard["templating"]["list"] if one["name"] == "service"]
     assert service["includeAll"] is False
+    (expression,) = expressions(dashboard)
+    assert 'service_name="$service"' in expression  # Grafana makes a single name no pattern: a+b (c) is one too
 
 
 def test_data_sources_are_those_of_the_configuration(folder: Path) -> None:
@@ -264,7 +266,13 @@ def test_data_sources_are_those_of_the_configuration(folder: Path) -> None:
     ]
     assert sources[0]["jsonData"]["exemplarTraceIdDestinations"][0]["datasourceUid"] == "forecourt-jaeger"
     assert sources[1]["secureJsonData"] == {"httpHeaderValue1": "Bearer $FORECOURT_TOKEN"}
-    (job,) = yaml.safe_load((folder / "out/prometheus.yml").read_text())["scrape_configs"]
+    scraping = (folder / "out/prometheus.yml").read_text()
+    assert re.findall("^# (.*)", scraping, re.MULTILINE) == [
+        "Written by `forecourt dashboard export`.",
+        "People have to log in: put the token of one of extensions.dashboard.users (the role view is enough) into the",
+        "file forecourt.token beside this one; Prometheus sends it, and is refused with 401 without it.",
+    ]
+    (job,) = yaml.safe_load(scraping)["scrape_configs"]
     assert (job["scheme"], job["static_configs"]) == ("https", [{"targets": ["127.0.0.1:9443"]}])
     assert job["authorization"] == {"type": "Bearer", "credentials_file": "forecourt.token"}
     (provider,) = yaml.safe_load((folder / "out/provisioning/dashboards/forecourt.yaml").read_text())["providers"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 import yaml
 from click.testing import CliRunner
 
 from operations.cli import main
 from operations.configuration import load
 from operations.exporter_reach import Reached, reached_by_all
+from operations.quiet_grpc import quiet_grpc
 from storage import exporter_rows
 from storage.exporter_rows import Outcome, SetAside, Wanted
+from tests.conftest import ROOT
 from tests.dashboard.standing import publish, state_of
 from tests.support.hostile_receiver import grpc_refusal, http_answer, http_hang, scripted_grpc, scripted_http
+from tests.support.scripted_target import span
 from tests.support.sidecar import unused_port
+from tests.support.stored import HOUR, store
 
 PLAIN = {"tls": {"insecure": True}}
 WAITS = "What it should have waits in the store. Start what listens there, or mend exporters."
@@ -105,6 +113,49 @@ def test_doctor_says_what_each_signal_is_answered(tmp_path: Path) -> None:
             "see: forecourt store exporters",
         ),
     ]
+
+
+def test_what_a_receiver_says_ends_in_one_period(tmp_path: Path) -> None:
+    """Whether it ended its sentence or not."""
+    away = grpc_refusal(grpc.StatusCode.UNAVAILABLE, "no handshaker.")
+    with scripted_grpc([away, away]) as server:
+        found = reached(configured(tmp_path, {"otlp_grpc/jaeger": {"endpoint": server.endpoint, **PLAIN}}))
+    told = f"traces, logs: {server.endpoint} answered UNAVAILABLE: no handshaker. {WAITS}otlp_grpc/jaeger"
+    assert found == [Reached("otlp_grpc/jaeger", "failed", told)]
+
+
+@pytest.mark.parametrize("command", ["doctor", "replay"])
+def test_nothing_of_grpcs_own_log_is_on_the_terminal(tmp_path: Path, command: str) -> None:
+    """Its core tells of a handshake that fails, in words of its own; ours say what to do."""
+    with scripted_http() as plain:
+        config = configured(tmp_path, {"otlp_grpc/viewer": {"endpoint": plain.endpoint}}, ["traces"])
+        logs = store(tmp_path / "logs", "traces", json.loads(span(1)) | {"time_unix_nano": HOUR})
+        given = {
+            "doctor": ["--json", "--config", str(config)],
+            "replay": [
+                *("--to-endpoint", f"https://{plain.endpoint}", "--protocol", "grpc", "--give-up-after", "1ms"),
+                *("--from", "2026-11-23T12:00", "--logs", str(logs)),
+            ],
+        }
+        environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+        done = subprocess.run(
+            [sys.executable, "-m", "operations", command, *given[command]],
+            cwd=ROOT,
+            env={**environment, "FORECOURT_STATE_DIR": str(tmp_path / "state")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    ours = "speaks no TLS: set tls: {insecure: true} if that is meant"
+    assert (done.returncode, ours in done.stdout + done.stderr) == (1, True)
+    assert [line for line in done.stderr.splitlines() if ours not in line] == []
+
+
+def test_who_wants_to_hear_grpc_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says stays."""
+    monkeypatch.setenv("GRPC_VERBOSITY", "debug")
+    quiet_grpc()
+    assert os.environ["GRPC_VERBOSITY"] == "debug"
 
 
 def test_doctor_waits_for_no_receiver_that_hangs(tmp_path: Path) -> None:

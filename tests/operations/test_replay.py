@@ -251,6 +251,74 @@ def test_what_stops_a_replay_stops_it_at_once_and_the_same_command_goes_on(
         assert list((tmp_path / "state" / "replay").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("problem", "arguments", "hinted"),
+    [
+        (404, (), True),
+        (404, ("--signal", "traces"), False),
+        (401, (), False),
+        (403, ("--signal", "traces", "--signal", "logs"), False),
+    ],
+)
+def test_leaving_a_signal_out_is_advised_where_that_helps(
+    tmp_path: Path, problem: int, arguments: Sequence[str], *, hinted: bool
+) -> None:
+    """Only a signal that is not known there, and only if others were chosen with it."""
+    logs = store(tmp_path / "logs", "traces", span(1))
+    with scripted_http([http_answer(problem)]) as server:
+        done = replayed(server.url, logs, *arguments)
+    hint = " (--signal leaves signals out)" if hinted else ""
+    told = f"stopped: traces: {server.url}/v1/traces answered {problem}{hint}; the same command goes on from there\n"
+    assert (done.exit_code, done.stderr) == (1, told)
+
+
+def test_a_signal_that_is_unknown_over_grpc_is_one_too(tmp_path: Path) -> None:
+    """As Jaeger answers metrics."""
+    logs = store(tmp_path / "logs", "traces", span(1))
+    with scripted_grpc([grpc_refusal(grpc.StatusCode.UNIMPLEMENTED, "unknown service")]) as server:
+        done = replayed(server.endpoint, logs, "--protocol", "grpc")
+    assert "answered UNIMPLEMENTED: unknown service (--signal leaves signals out)" in done.stderr
+
+
+def test_who_asks_for_a_service_that_none_is_of_hears_which_there_are(tmp_path: Path) -> None:
+    """A few of those in the period, in one line on stderr; nothing where some were chosen, or no others are there."""
+    services = [f"app-{number}" for number in range(9)]
+    many = [span(60 + number, service=name) for number, name in enumerate(services)]
+    logs = store(tmp_path / "logs", "traces", span(1), span(2, service="b\x1b[31mad"), span(3), *many)
+    minute = ("--from", "2026-11-23T12:00", "--to", "2026-11-23T12:01")
+    with scripted_http() as server:
+
+        def told(*arguments: str, period: Sequence[str] = minute) -> tuple[int, str]:
+            done = replayed(server.url, logs, *arguments, period=period)
+            return done.exit_code, done.stderr
+
+        assert told("--service", "nosuch", "--service", "none") == (
+            0,
+            "no traces or metrics or logs of none, nosuch in this time; there are of: app, b [31mad\n",
+        )
+        assert told("--service", "nosuch", "--signal", "traces", "--dry-run", period=WHOLE) == (
+            0,
+            f"no traces of nosuch in this time; there are of: app, {', '.join(services[:6])}, b [31mad and others\n",
+        )
+        assert told("--service", "nosuch", "--signal", "logs") == (0, "")
+        assert told("--service", "nosuch", "--service", "app") == (0, "")
+        assert told("--service", "nosuch", period=("--from", "2026-11-23T13:00")) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--header", "x-tenant=a\nb"), "--header: 'x-tenant' has a line's end in its value"),
+        (("--protocol", "grpc", "--header", "x-tenant=Zürich"), "--header: 'x-tenant' has a value that gRPC can't"),
+        (("--ca-file", __file__), f"--ca-file: {__file__!r} holds no certificate"),
+    ],
+)
+def test_what_can_not_be_sent_along_is_refused(tmp_path: Path, arguments: Sequence[str], problem: str) -> None:
+    """By the option that gave it, before anything is sent."""
+    done = replayed("http://127.0.0.1:9", tmp_path, *arguments)
+    assert (done.exit_code, problem in done.stderr) == (2, True)
+
+
 @pytest.mark.usefixtures("short_pauses", "small_batches")
 def test_restart_begins_anew(tmp_path: Path) -> None:
     """And another period is another replay."""

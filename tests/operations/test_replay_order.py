@@ -13,13 +13,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.period import Period
-from operations.replaying import progress, replay
+from operations.replaying import progress, replay, run
 from operations.replaying.journal import Journal, unfinished
 from operations.replaying.lines import found
 from operations.replaying.once import Once
@@ -29,6 +30,7 @@ from operations.replaying.progress import Signs
 from operations.replaying.replay import Replay
 from operations.replaying.sending import Delivery, StoppedError
 from operations.replaying.wanted import Wanted
+from storage import lock as storage_lock
 from tests.support.stored import HOUR
 
 SECOND = 1_000_000_000
@@ -78,6 +80,13 @@ def test_streams_and_writers_come_in_the_order_of_arrival(tmp_path: Path) -> Non
     write(tmp_path, "archive/logs/2026-11-23T11.jsonl.gz", line(0, arrived=0))
     write(tmp_path, "logs/logs/2026-11-23T12.jsonl", line(3, arrived=3), line(7, arrived=7))
     assert told(wanted_of(tmp_path)) == list(range(8))
+
+
+def test_a_service_that_is_no_text_is_nobodys(tmp_path: Path) -> None:
+    """Such a line stops no replay."""
+    odd = [line(number, arrived=number).replace(b'"app"', odd) for number, odd in ((1, b'{"a":1}'), (2, b'["app"]'))]
+    write(tmp_path, "logs/traces/2026-11-23T12.jsonl", *odd, line(3, arrived=3))
+    assert told(wanted_of(tmp_path, services=frozenset({"app"}))) == [3]
 
 
 def test_what_arrives_during_a_replay_waits_for_the_next(tmp_path: Path) -> None:
@@ -309,3 +318,22 @@ def test_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
         signs.wait(25)
     assert "1,234 records" in terminal.getvalue()
     assert "\n1,234 records, 50 %" not in terminal.getvalue()
+
+
+def test_the_end_of_one_replay_lets_no_two_others_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes its file away, which may be the one that the next has just opened."""
+    monkeypatch.setenv("FORECOURT_STATE_DIR", str(tmp_path))
+    lock = storage_lock._lock
+    ended: list[int] = []
+
+    def lock_after_the_end(descriptor: int) -> None:
+        lock(descriptor)
+        if not ended:
+            ended.append(descriptor)
+            (file,) = tmp_path.glob("replay/*.lock")
+            file.unlink()
+
+    monkeypatch.setattr(storage_lock, "_lock", lock_after_the_end)
+    wanted = wanted_of(tmp_path)
+    with run._alone(wanted, dry_run=False), pytest.raises(click.ClickException, match="the same replay runs already"):
+        run._alone(wanted, dry_run=False).__enter__()

@@ -215,6 +215,18 @@ def test_lines_that_are_no_records_are_passed_over_and_told(tmp_path: Path) -> N
     assert names(tmp_path / "out" / "traces.jsonl") == ["span 0"]
 
 
+def test_lines_of_other_hands_stop_no_export(tmp_path: Path) -> None:
+    """A service that is no text is nobody's, and how deep a value is nested is no matter."""
+    deep = orjson.dumps(span(3, attributes={"at": 0})).replace(b'"at":0', b'"at":' + b"[" * 300 + b"]" * 300)
+    marked = deep.replace(b'"resource":{"attributes":{', b'"resource":{"attributes":{"forecourt.imported":true,')
+    assert deep != marked
+    logs = spans(tmp_path / "logs", span(0), span(1, service={"a": 1}), span(2, service=["app"]), more=marked + b"\n")
+    export(logs, tmp_path / "of one", "--stream", "traces", "--service", "app")
+    assert names(tmp_path / "of one" / "traces.jsonl") == ["span 0"]
+    export(logs, tmp_path / "all", "--stream", "traces")
+    assert names(tmp_path / "all" / "traces.jsonl") == ["span 0", "span 1", "span 2"]
+
+
 def test_a_damaged_segment_is_told_and_the_rest_is_exported(tmp_path: Path) -> None:
     """With exit code 1, since not all is there."""
     logs = spans(tmp_path / "logs", span(0))

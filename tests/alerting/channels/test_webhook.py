@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import socket
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -12,6 +13,7 @@ from alerting.channels import ChannelError
 from alerting.channels.webhook import Webhook
 from alerting.message import Messages
 from alerting.settings import WebhookSettings
+from tests.support.hostile_receiver import Behaviour, scripted_http
 from tests.support.notifications import TRACE, Asked, answering, ended, notification, view
 
 MESSAGES = Messages("http://127.0.0.1:9090")
@@ -93,6 +95,23 @@ def test_what_answers_mean(status: int, headers: dict[str, str], wait: float | N
     assert refused.value.permanent is permanent
     if wait is not None:
         assert refused.value.retry_after == wait
+
+
+def test_of_a_redirect_without_end_no_more_is_read_than_of_any_answer() -> None:
+    """It is not followed, so where it leads is of no interest."""
+    sent: list[int] = []
+
+    def act(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n")
+        for number in range(64):
+            handler.wfile.write(b"x" * 2**20)
+            sent.append(number)
+        handler.close_connection = True
+
+    with scripted_http([Behaviour(act)]) as server, pytest.raises(ChannelError) as refused:
+        channel(server.url).send(notification(view()))
+    assert str(refused.value).startswith("answered 302: xxx")
+    assert len(sent) < 32
 
 
 def test_a_server_that_says_nothing_costs_its_timeout() -> None:

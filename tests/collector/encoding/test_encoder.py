@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -132,3 +133,55 @@ def test_every_time_is_moved_by_the_same() -> None:
     assert (one["time_unix_nano"], one["end_time_unix_nano"], one["events"][0]["time_unix_nano"]) == (1051, 2051, 1550)
     assert one["events"][1]["time_unix_nano"] == 0
     assert (other["time_unix_nano"], other["end_time_unix_nano"]) == (0, 2052)
+
+
+def test_lines_that_somebody_else_wrote_keep_their_resource_and_scope() -> None:
+    """With blanks between, the end of a line is not where our writers have it."""
+    lines = [json.dumps(orjson.loads(_span(number, resource="ab"[number]))).encode() for number in range(2)]
+    records, *_ = decode("traces", encode("traces", lines).body)
+    assert [(record["name"], record["service"]) for record in records] == [("span 0", "a"), ("span 1", "b")]
+
+
+def _maps(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"k": value}
+    return value
+
+
+def _lists(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [_lists(60), _maps(40), [_maps(31)] * 2])
+def test_what_is_nested_too_deep_for_receivers_is_text_and_every_message_can_be_read(value: Any) -> None:
+    """Protobuf's parsers take 100 messages within each other, JSON's writer of ours is one of them."""
+    event = {"time_unix_nano": 1, "name": "e", "attributes": {"a": value}}
+    encoded = encode("traces", [_span(1, attributes={"a": value}, events=[event]), _span(2)])
+    shown = orjson.loads(json_line("traces", encoded.body))
+    (spans,) = [scope["spans"] for scope in shown["resourceSpans"][0]["scopeSpans"]]
+    assert (encoded.records, encoded.unreadable, len(spans)) == (2, 0, 2)
+
+
+def test_an_exemplar_as_deep_as_it_is_taken_can_be_sent_on() -> None:
+    """Around its attributes are more messages than around those of a span."""
+    exemplar = {"time_unix_nano": 1, "value": 5, "attributes": {"a": _maps(31)}}
+    line = orjson.dumps(
+        {
+            "time_unix_nano": 1,
+            "start_time_unix_nano": 0,
+            "name": "m",
+            "type": "gauge",
+            "value": 5,
+            "attributes": {},
+            "exemplars": [exemplar],
+            "resource": {"attributes": {}},
+            "scope": {"name": "s"},
+        }
+    )
+    shown = json_line("metrics", encode("metrics", [line]).body)
+    assert shown.count(b'"kvlistValue"') == 30
+    assert shown.count(rb'{"stringValue":"{\"k\":1}"}') == 1

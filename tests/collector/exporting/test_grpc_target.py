@@ -267,14 +267,6 @@ def test_no_message_holds_the_value_of_a_header() -> None:
         assert sending.send("traces", BODY) == Taken(0, "no rights for *** and ***")
 
 
-@pytest.mark.parametrize(("name", "value"), [("x-tenant", "Zürich"), ("x-tenant", "a\nb"), ("x tenant", "a")])
-def test_a_header_that_grpc_cannot_carry_is_refused(name: str, value: str) -> None:
-    """By its name, without its value, and nothing is sent."""
-    with scripted_grpc() as server, target(server.endpoint, headers={name: value, "x-fine": "a"}) as sending:
-        assert refused(sending) == (Failure.REFUSED, None, f"gRPC can't carry the header {name}: ASCII only")
-    assert server.received == []
-
-
 def test_proxies_of_the_environment_are_for_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     """A receiver on this machine is asked itself."""
     with scripted_http([http_answer(403)]) as proxy, scripted_grpc() as server:

@@ -74,7 +74,6 @@ def test_a_request_arrives_as_it_was(compression: str) -> None:
     assert [(one.signal, one.body) for one in server.taken] == [(one, BODY) for one in ("traces", "metrics", "logs")]
     assert server.connections == 1
     found = dict(server.taken[0].headers)
-    found.pop("traceparent", None)  # of a test that instruments requests, if one has run before in this process
     assert found.pop("content-encoding", "none") == compression
     assert found.pop("x-scope-orgid").encode("latin-1").decode() == "Zürich"
     assert int(found.pop("content-length")) > 0
@@ -397,10 +396,9 @@ def test_no_message_holds_the_value_of_a_header() -> None:
         assert sending.send("traces", BODY) == Taken(0, "no rights for *** and ***")
 
 
-@pytest.mark.parametrize("header", [{"Authorization": "canary\r\nX-Other: 5ecret"}, {"a b\n": "canary-5ecret"}])
-def test_a_header_that_http_cannot_carry_is_refused(header: dict[str, str]) -> None:
+def test_a_header_that_http_cannot_carry_is_refused() -> None:
     """Without its value in the message, or in what a log shows of the error."""
-    with scripted_http() as server, target(server.url, headers=header) as sending:
+    with scripted_http() as server, target(server.url, headers={"Authorization": " canary-5ecret"}) as sending:
         with pytest.raises(SendError, match=r"^HTTP can't carry one of the configured headers$") as caught:
             sending.send("traces", BODY)
         assert caught.value.failure is Failure.REFUSED

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from collector.exporting.target import Failure, SendError, Taken, Target
 from storage import State, exporter_rows
 from storage import state as state_module
 from storage.compression import compress
-from storage.exporter_rows import ExporterRow, Wanted
+from storage.exporter_rows import ExporterRow, Outcome, Wanted
+from storage.holding import held_in
 from storage.names import OWN_FOLDER
+from storage.ranges import WHOLE, Ranges
 from tests.support.hostile_receiver import http_answer, http_half, http_hang, scripted_http
 from tests.support.scripted_target import ScriptedTarget, numbers_of, span
 
@@ -353,6 +357,23 @@ def test_what_took_the_place_of_what_was_cut_off_is_sent(folder: Folder) -> None
     with folder.sending(target):
         until(lambda: folder.row().sent_records == 3)
     assert target.requests == [[1, 2], [1, 30, 4]]
+
+
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+def test_what_a_power_cut_took_after_it_was_sent_is_waited_for_by_nobody(folder: Folder, order: str) -> None:
+    """Retention goes on once the sender has looked to its end; what is left of it and unsent is sent before."""
+    path = folder.spans(FIRST, 1, 2, 3, 4)
+    first, second, third, fourth = accumulate(len(span(number)) + 1 for number in (1, 2, 3, 4))
+    sent = Ranges([(0, first), (second, fourth)])
+    assert exporter_rows.record(folder.state, KEY, Outcome(done=(FIRST, (0, first))), sent, 0)
+    os.truncate(path, third)
+    folder.compress(FIRST)
+    assert held_in(folder.path).waiting == {("traces", FIRST)}
+    target = ScriptedTarget()
+    with folder.sending(target, sending_queue={"order": order}):
+        until(lambda: list(exporter_rows.sent(folder.state, KEY)[FIRST]) == [(0, WHOLE)])
+    assert held_in(folder.path).waiting == frozenset()
+    assert (target.taken, folder.row().sent_records) == ([2], 1)
 
 
 def test_a_damaged_segment_is_given_up_and_the_others_are_sent(folder: Folder) -> None:

@@ -77,6 +77,19 @@ def test_programs_are_answered_in_their_own_form(tmp_path: Path) -> None:
     assert browser.get("/live").text == "log in, or send a user's token\n"
 
 
+def test_who_asks_jaegers_api_is_refused_in_its_form(tmp_path: Path) -> None:
+    """Grafana shows what it finds there: without a token, and where another site's page asks."""
+    browser = _closed(tmp_path)
+    elsewhere = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", **_bearer(VIEWER)}
+    refused = [browser.get("/api/services"), browser.get("/api/traces", headers=elsewhere), browser.get("/api")]
+    told = [(401, "log in, or send a user's token"), (403, "another site's page may link here and no more")]
+    assert [(one.status_code, one.json()) for one in refused] == [
+        (code, {"data": None, "total": 0, "limit": 0, "offset": 0, "errors": [{"code": code, "msg": text}]})
+        for code, text in [*told, told[0]]
+    ]
+    assert [one.headers.get("www-authenticate") for one in refused] == ["Bearer", None, "Bearer"]
+
+
 @pytest.mark.parametrize(
     ("shown", "location"),
     [
