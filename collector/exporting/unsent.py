@@ -7,15 +7,16 @@ import gzip
 import re
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from collector.exporting.stream_folder import StreamFolder
 from storage.holding import left_of, unpacked_bytes
-from storage.names import SegmentName, segments
+from storage.names import SegmentName
 from storage.ranges import WHOLE, Range, Ranges
 from storage.reader import plain_name
 
@@ -74,12 +75,10 @@ class Unsent:
     """Of one stream below `folder`; `sent` grows by what is `done`. For one thread."""
 
     def __init__(self, folder: Path, sent: Mapping[str, Ranges], *, order: Order, part_bytes: int) -> None:
-        self._folder = folder
+        self._folder = StreamFolder(folder)
         self._newest_first = order == "newest_first"
         self._part_bytes = part_bytes
         self._sent = dict(sent)
-        self._complete: set[str] = set()
-        """Compressed ones of which nothing is left: they never change."""
         self._ended: list[tuple[str, int]] = []
         self._packed = _Packed()
         self._ahead: list[tuple[SegmentName, Path]] = []
@@ -94,6 +93,7 @@ class Unsent:
             try:
                 part = self._from(self._ahead)
             except FileNotFoundError:  # compressed or deleted meanwhile: what is there now comes in its order
+                self._folder.look_again()
                 part, listed = None, False
             if part is not None or listed:
                 return part
@@ -115,7 +115,7 @@ class Unsent:
     def waiting(self) -> tuple[int, int]:
         """Bytes that were not sent, and when the oldest of them came, in nanoseconds since 1970; 0 when none is."""
         total, oldest = 0, 0
-        for name, path in segments(self._folder):
+        for name, path in self._folder.segments():
             for start, stop in self._gaps(name, path):
                 total += max(0, (unpacked_bytes(path) if stop == WHOLE else stop) - start)
                 oldest = oldest or self._received(name, path, start)
@@ -126,22 +126,19 @@ class Unsent:
 
     def _list(self) -> None:
         self._listed = time.monotonic()
-        found = [(name, path) for name, path in segments(self._folder) if next(self._gaps(name, path), None)]
+        found = [(name, path) for name, path in self._folder.segments() if self._gaps(name, path)]
         self._ahead = found[::-1] if self._newest_first else found
 
-    def _gaps(self, name: SegmentName, path: Path) -> Iterator[Range]:
-        plain = plain_name(name)
-        if plain in self._complete:
-            return
-        left = left_of(name, path, self._sent.get(plain, Ranges()))
-        if not left and name.compressed:
-            self._complete.add(plain)
-        yield from left
+    def _gaps(self, name: SegmentName, path: Path) -> list[Range]:
+        left = left_of(name, path, self._sent.get(plain_name(name), Ranges()))
+        if not left:
+            self._folder.leave_out(name, path)
+        return left
 
     def _from(self, found: list[tuple[SegmentName, Path]]) -> Part | None:
         """Raise FileNotFoundError when one of them is not there any more."""
         for name, path in found:
-            gaps = list(self._gaps(name, path))
+            gaps = self._gaps(name, path)
             if not gaps and not name.compressed:
                 path.stat()
             for start, stop in reversed(gaps) if self._newest_first else gaps:
