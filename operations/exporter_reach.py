@@ -62,8 +62,6 @@ def _failure(asked: _Asked) -> SendError | None:
             target.send(asked.signal, b"")
     except SendError as error:
         return error
-    except OSError as error:
-        return SendError(str(error), Failure.REFUSED)  # a file of `tls`
     return None
 
 

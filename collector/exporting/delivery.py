@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +11,6 @@ from collector.encoding.encoder import Encoder
 from collector.exporting.pauses import Pauses
 from collector.exporting.settings import RetrySettings
 from collector.exporting.target import Failure, SendError, Taken, Target
-
-_log = logging.getLogger(__name__)
 
 _REFUSED_PATIENCE_SECONDS = 300.0
 """A token that is being changed, a viewer that is being set up: the Collector gives up after as long by default."""

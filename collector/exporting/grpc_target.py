@@ -47,20 +47,22 @@ _NOT_SO = {
 
 
 class GrpcTarget:
-    """A Target over one channel that reconnects by itself; raise OSError when a file of `tls` can't be read."""
+    """A Target over one channel that reconnects by itself, opened with the first request."""
 
     def __init__(self, settings: OtlpGrpcSettings) -> None:
-        scheme, _, self._endpoint = settings.endpoint.rpartition("://")
+        self._settings = settings
+        self._endpoint = settings.target
         self._timeout_seconds = settings.timeout
         self._discretion = answers.Discretion(settings.headers)
         self._metadata = tuple(
             _entry(name.lower(), value.get_secret_value()) for name, value in settings.headers.items()
         )
-        secure = scheme == "https" or (not scheme and not settings.tls.insecure)
-        self._channel = _channel(self._endpoint, settings, secure=secure)
-        self._exports = {signal: self._channel.unary_unary(method, None, None) for signal, method in _METHODS.items()}
+        self._channel: grpc.Channel | None = None
+        self._exports: dict[str, Any] = {}
 
     def send(self, signal: str, body: bytes) -> Taken:
+        if self._channel is None:
+            self._open()
         try:
             answer = self._exports[signal](body, timeout=self._timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
@@ -72,8 +74,18 @@ class GrpcTarget:
                 f"{self._endpoint} is no OTLP receiver: it answered something else", Failure.AGAIN
             ) from error
 
+    def _open(self) -> None:
+        """Raise SendError when a file of `tls` can't be read: a fault of one exporter stops no other."""
+        try:
+            channel = _channel(self._settings)
+        except OSError as error:
+            raise SendError(f"{self._endpoint} is not asked: {error}", Failure.REFUSED) from error
+        self._exports = {signal: channel.unary_unary(method, None, None) for signal, method in _METHODS.items()}
+        self._channel = channel
+
     def close(self) -> None:
-        self._channel.close()
+        if self._channel is not None:
+            self._channel.close()
 
     def _failure(self, error: Any) -> SendError:
         code: grpc.StatusCode = error.code()
@@ -117,10 +129,11 @@ def _entry(name: str, value: str) -> tuple[str, str | bytes]:
     return (name, value.encode() if name.endswith("-bin") else value)
 
 
-def _channel(endpoint: str, settings: OtlpGrpcSettings, *, secure: bool) -> grpc.Channel:
+def _channel(settings: OtlpGrpcSettings) -> grpc.Channel:
+    endpoint = settings.target
     compression = grpc.Compression.NoCompression if settings.compression == "none" else grpc.Compression.Gzip
     options = _options(endpoint, settings.tls.server_name_override)
-    if not secure:
+    if not settings.secure:
         return grpc.insecure_channel(endpoint, options, compression)
     files = (settings.tls.ca_file, settings.tls.key_file, settings.tls.cert_file)
     credentials = grpc.ssl_channel_credentials(*(path.read_bytes() if path else None for path in files))

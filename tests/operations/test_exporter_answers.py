@@ -44,3 +44,17 @@ def test_what_sampling_left_out_and_what_was_set_aside_is_told(tmp_path: Path) -
     ]
     assert _told(tmp_path, "--retry", KEY[0]) == ["sent again: 1,201 records of 2 parts"]
     assert _told(tmp_path, "--retry", KEY[0]) == ["nothing was set aside"]
+
+
+def test_who_has_sent_everything_is_not_behind_because_the_sidecar_is_stopped(tmp_path: Path) -> None:
+    """One that has something left is, also then."""
+    (tmp_path / OWN_FOLDER).mkdir()
+    with closing(State.open(tmp_path / OWN_FOLDER / "state.db")) as state:
+        late = ("otlp_http/paid", "logs")
+        exporter_rows.register(state, dict.fromkeys((KEY, late), Wanted(from_beginning=True, queue_bytes=100)), {})
+        for key, oldest in ((KEY, 0), (late, NOON)):
+            exporter_rows.looked(state, key, waiting_bytes=0, oldest_unix_nano=oldest, now_unix_nano=NOON)
+    _, logs, traces, _ = _told(tmp_path)
+    assert traces == "otlp_http/paid traces 0 0 0 0"
+    assert logs.startswith("otlp_http/paid logs 0 0 ")
+    assert logs != "otlp_http/paid logs 0 0 0 0"

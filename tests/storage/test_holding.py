@@ -11,7 +11,7 @@ import pytest
 
 from collector.retention import one_pass, pruned
 from storage import State, StateError, exporter_rows
-from storage.exporter_rows import Outcome, Wanted
+from storage.exporter_rows import Outcome, SetAside, Wanted
 from storage.holding import held_in
 from storage.manifest import Manifest, summarize
 from storage.names import OWN_FOLDER, hour_of
@@ -286,3 +286,26 @@ def test_of_a_damaged_segment_as_much_is_counted_as_can_be_read(folder: Folder) 
     assert folder.run() == [("delete", path.name)]
     assert folder.dropped()[KEY[0]] in range(RECORDS + 1)
     assert folder.ranges() == set()
+
+
+def test_what_was_set_aside_is_not_archived_and_deleted_in_its_time(folder: Folder) -> None:
+    """A retry looks for it in the folder; it was not lost, so nothing counts as dropped."""
+    folder.export()
+    packed, overdue = folder.put(65, packed=True), folder.put(75, packed=True)
+    for path in (packed, overdue):
+        segment = path.name.removesuffix(".gz")
+        part = SetAside(*KEY, segment, 0, LINE, 1, "no name", NOW)
+        outcome = Outcome({"set_aside_records": 1}, (segment, (0, SIZE)), (part,))
+        assert exporter_rows.record(folder.state, KEY, outcome, Ranges([(0, SIZE)]), 0)
+    assert folder.run() == [("delete", overdue.name)]
+    assert (packed.exists(), folder.dropped()) == (True, {KEY[0]: 0})
+
+
+def test_a_dry_run_says_that_an_exporter_still_waits_for_it(folder: Folder) -> None:
+    """By age and for room alike; what was sent goes without a word."""
+    folder.export(0)
+    unsent, sent = folder.put(75, packed=True), folder.put(76, packed=True)
+    folder.sent(sent, (0, SIZE))
+    done = one_pass(folder.logs, folder.upkeep(PLENTY, 0), NOW, dry_run=True)
+    told = {step.piece.path.name: step.reason.partition(",")[2] for step in done.steps}
+    assert told == {unsent.name: " though an exporter has not sent all of it", sent.name: ""}

@@ -326,3 +326,18 @@ def test_a_receiver_may_ask_for_our_certificate(authority: trustme.CA, tmp_path:
         assert server.received == []
         with target(server.endpoint, tls=shown) as sending:
             assert sending.send("traces", BODY) == Taken()
+
+
+def test_a_certificate_that_is_gone_is_told_when_it_is_needed(tmp_path: Path) -> None:
+    """Not before: the exporters beside it go on. As soon as it is there again it is used."""
+    ca = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(ca))
+    settings = OtlpGrpcSettings.model_validate({"endpoint": "127.0.0.1:1", "tls": {"ca_file": str(ca)}})
+    content = ca.read_bytes()
+    ca.unlink()
+    with closing(GrpcTarget(settings)) as sending:
+        failure, _, message = refused(sending)
+        assert failure is Failure.REFUSED
+        assert message.startswith("127.0.0.1:1 is not asked: [Errno 2] No such file or directory")
+        ca.write_bytes(content)
+        assert refused(sending)[0] is Failure.AGAIN

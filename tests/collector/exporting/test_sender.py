@@ -431,3 +431,35 @@ def test_a_fault_of_ours_ends_nothing_for_good(folder: Folder, caplog: pytest.Lo
         folder.send_all(target)
     assert (target.taken, target.closed) == ([1], True)
     assert [record.message for record in caplog.records] == ["otlp_http/viewer traces stumbled; it goes on in 0 s"]
+
+
+def test_the_end_of_an_outage_is_told(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of one that lasted: who reads the log sees that it is over. A short one is not worth a line."""
+    caplog.set_level("INFO", "collector.exporting")
+    for long_seconds, told in ((60.0, []), (0.0, ["otlp_http/viewer traces: it is taken again, after 0ms"])):
+        monkeypatch.setattr(progress, "_LONG_SECONDS", long_seconds)
+        monkeypatch.setattr(progress, "format_duration", lambda _seconds: "0ms")
+        folder.spans(FIRST, 1)
+        answers = [AWAY, AWAY]
+
+        def away_first(_body: bytes, answers: list[SendError] = answers) -> Taken:
+            if answers:
+                raise answers.pop()
+            return Taken()
+
+        before = folder.row().sent_records
+        with folder.sending(ScriptedTarget(away_first)):
+            until(lambda before=before: folder.row().sent_records > before)
+            until(lambda told=told: [one for one in caplog.messages if "again, after" in one] == told)
+
+
+def test_that_an_exporter_can_not_decide_is_told(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """More traces at a time than it may remember: they are sent, and the operator hears what to raise."""
+    folder.spans(FIRST, *range(30))
+    sampling = {"decision_wait": "1s", "num_traces": 3, "policies": [{"name": "all", "type": "always_sample"}]}
+    target = ScriptedTarget()
+    with folder.sending(target, tail_sampling=sampling):
+        until(lambda: len(target.taken) == 30)
+        until(lambda: any("without a decision: raise tail_sampling.num_traces" in one for one in caplog.messages))
