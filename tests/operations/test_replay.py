@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import signal
 import ssl
 import subprocess
@@ -14,12 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import grpc
 import orjson
 import pytest
 import trustme
-from click.testing import CliRunner, Result
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -28,14 +25,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from collector.exporting.target import Failure, SendError, Taken
-from operations.cli import main
 from operations.replaying import replay, sending
 from operations.replaying.progress import Signs
 from operations.replaying.sending import Sender
-from operations.replaying.target import refuse_own
-from storage import State
-from storage.names import OWN_FOLDER
-from storage.state import CollectorRow
 from tests.collector.decoding.requests import decode
 from tests.conftest import ROOT
 from tests.support.hostile_receiver import (
@@ -48,11 +40,9 @@ from tests.support.hostile_receiver import (
     scripted_grpc,
     scripted_http,
 )
+from tests.support.replaying import SECOND, WHOLE, log, replayed, span, summary
 from tests.support.sidecar import Sidecar
 from tests.support.stored import HOUR, store
-
-SECOND = 1_000_000_000
-WHOLE = ("--from", "2026-11-23T12:00", "--to", "2026-11-23T13:00")
 
 
 @pytest.fixture(autouse=True)
@@ -70,40 +60,6 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "_FIRST_PAUSE_SECONDS", 0.01)
-
-
-def span(number: int, **given: Any) -> dict[str, Any]:
-    """It happened so many seconds after the hour, and arrived a second later."""
-    time = HOUR + number * SECOND
-    return {
-        "time_unix_nano": time,
-        "received_unix_nano": time + SECOND,
-        "name": f"span {number}",
-        "kind": "SERVER",
-        "trace_id": f"{number + 1:032x}",
-        "span_id": f"{number + 1:016x}",
-        "end_time_unix_nano": time + 1,
-        "status": "UNSET",
-        "attributes": {},
-        "resource": {"attributes": {"service.name": given.get("service", "app")}},
-        "scope": {"name": "test"},
-        **given,
-    }
-
-
-def log(number: int, **given: Any) -> dict[str, Any]:
-    made = {**span(number), "body": f"log {number}", "severity_number": 9, "severity": "INFO"}
-    return {**made, "observed_time_unix_nano": made["time_unix_nano"], **given}
-
-
-def replayed(endpoint: str, logs: Path, *arguments: str, period: Sequence[str] = WHOLE) -> Result:
-    given = ["replay", "--to-endpoint", endpoint, "--logs", str(logs), *period, *arguments]
-    return CliRunner().invoke(main, given, catch_exceptions=False)
-
-
-def summary(done: Result) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
 
 
 def spans(taken: Sequence[Received]) -> Iterator[Any]:
@@ -519,77 +475,3 @@ def test_what_is_damaged_or_gone_is_told_and_the_rest_sent(tmp_path: Path) -> No
     assert done.exit_code == 1
     assert "traces/2026-11-23T11.jsonl could not be read to its end: " in done.stderr
     assert names(server.taken)[-1] == "span 5"
-
-
-def test_a_dry_run_sends_nothing_and_needs_no_receiver(tmp_path: Path) -> None:
-    """It counts what would be sent; nothing to send is no failure."""
-    logs = store(tmp_path / "logs", "traces", *map(span, range(3)))
-    done = replayed("http://127.0.0.1:9", logs, "--dry-run", "--speed", "1x")
-    assert (done.exit_code, done.stdout) == (0, "3 records (traces 3) would be sent to http://127.0.0.1:9\n")
-    nothing = replayed("http://127.0.0.1:9", logs, period=("--from", "2030-01-01", "--to", "2030-01-02"))
-    assert (nothing.exit_code, nothing.stdout.startswith("0 records sent")) == (0, True)
-    assert list((tmp_path / "state" / "replay").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--last", "1h", "--from", "2026-11-23"], "--last excludes --from and --to"),
-        ([], "which part of the records?"),
-        (["--to", "2026-11-23"], "which part of the records?"),
-        ([*WHOLE, "--speed", "1/0"], "'1/0' is not a speed"),
-        ([*WHOLE, "--speed", "-1x"], "'-1x' is not a speed"),
-        ([*WHOLE, "--speed", "1e9999x"], "'1e9999x' is not a speed"),
-        ([*WHOLE, "--header", "secret"], "--header: expected KEY=VALUE"),
-        ([*WHOLE, "--insecure"], "--insecure is for --protocol grpc"),
-        ([*WHOLE, "--to-endpoint", "127.0.0.1:14318"], "'127.0.0.1:14318' is not a URL"),
-        ([*WHOLE, "--to-endpoint", "host", "--protocol", "grpc"], "'host' is not HOST:PORT"),
-        ([*WHOLE, "--to-endpoint", "http://[::1"], "Invalid IPv6 URL"),
-        ([*WHOLE, "--signal", "errors"], "'errors' is not one of"),
-        ([*WHOLE, "--logs", "nowhere"], "nowhere: no such folder"),
-    ],
-)
-def test_a_wrong_replay_is_one_clear_line(tmp_path: Path, arguments: list[str], told: str) -> None:
-    """A usage error, before anything is sent."""
-    logs = store(tmp_path / "logs", "traces", span(1))
-    done = replayed("http://127.0.0.1:9", logs, *arguments, period=())
-    assert done.exit_code == 2
-    assert told in " ".join(done.stderr.split())
-    assert "secret" not in done.stderr
-
-
-def test_a_place_for_the_position_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("FORECOURT_STATE_DIR", str(tmp_path / "file"))
-    done = replayed("http://127.0.0.1:9", store(tmp_path / "logs", "traces", span(1)))
-    assert (done.exit_code, "FORECOURT_STATE_DIR names another place" in done.stderr) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "own", "is_own"),
-    [
-        ("http://localhost:4318", "127.0.0.1:4318", True),
-        ("127.0.0.1:4318", "0.0.0.0:4318", True),
-        ("http://[::1]:4318", "[::]:4318", True),
-        ("http://127.0.0.1:14318", "127.0.0.1:4318", False),
-        ("http://192.0.2.1:4318", "0.0.0.0:4318", False),
-        ("http://no-such-host.invalid:4318", "0.0.0.0:4318", False),
-        ("http://127.0.0.1", "127.0.0.1:80", True),
-    ],
-)
-def test_only_the_folders_own_receiver_is_refused(tmp_path: Path, endpoint: str, own: str, *, is_own: bool) -> None:
-    """However it is called; not that of another machine at the same port, nor one that ran once."""
-    state = State.open(_made(tmp_path / OWN_FOLDER) / "state.db")
-    row = CollectorRow(os.getpid(), "1", {"http": own, "health": endpoint}, 1, None)
-    state.record_start(row)
-    if is_own:
-        with pytest.raises(click.UsageError, match="its http receiver"):
-            refuse_own(tmp_path, endpoint)
-        state.record_stop(2)
-    refuse_own(tmp_path, endpoint)
-    state.close()
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
