@@ -160,11 +160,16 @@ KEYS = re.findall(
 
 
 @pytest.mark.parametrize(("command", "keys"), KEYS, ids=[command for command, _ in KEYS])
-def test_json_has_the_keys_that_are_documented(week: Week, command: str, keys: str) -> None:
+def test_json_has_the_keys_that_are_documented(week: Week, tmp_path: Path, command: str, keys: str) -> None:
+    """What holds the folder's lock leaves traces there: it gets a copy."""
     words = command.split()
+    logs = week.logs
+    if words[:2] == ["store", "maintain"]:
+        logs = tmp_path / "logs"
+        shutil.copytree(week.logs, logs)
     timed = words[0] in {"logs", "stats", "security", "report", "rules"}
     period = ("--from", iso(START), "--to", iso(END)) if timed else ()
-    result = CliRunner().invoke(main, [*words, "--json", "--logs", str(week.logs), *period])
+    result = CliRunner().invoke(main, [*words, "--json", "--logs", str(logs), *period])
     content: Any = orjson.loads(result.stdout)
     assert (f"[{shape(content[0])}]" if isinstance(content, list) else shape(content)) == keys
 

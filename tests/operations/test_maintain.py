@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from operations import store_answers
 from operations.cli import main
+from storage.names import stream_folders
 from tests.support.week import Week
 
 
@@ -20,7 +21,7 @@ from tests.support.week import Week
 def logs(week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A day of the week, small enough to be maintained again and again; reports are written beside it."""
     folder = tmp_path / "logs"
-    for stream in week.logs.iterdir():
+    for stream in stream_folders(week.logs):
         (folder / stream.name).mkdir(parents=True)
         for path in sorted(stream.iterdir())[-24:]:
             shutil.copy(path, folder / stream.name)

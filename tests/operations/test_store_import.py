@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from operations.importing.journal import Journal
-from operations.store_files import lines
+from operations.store_files import file_import, lines
 from operations.store_files.otlp_jsonl import OtlpLines
 from operations.store_files.requests import parse
 from operations.store_files.selection import Selection, StoredLines
@@ -164,12 +164,15 @@ def test_spoilt_lines_are_told_by_file_and_line_and_the_rest_is_taken_in(tmp_pat
 
 def test_a_line_that_is_too_long_is_refused_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines around it are taken in."""
-    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 4000)
-    file = written(tmp_path / "some.jsonl", line(0) + line(1, 100) + line(2) + line(3, 100).rstrip())
+    for module in (lines, file_import):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 2**20)
+    long = [{"key": "a", "value": {"stringValue": "x" * 2**20}}]
+    text = line(0) + line(1, attributes=long) + line(2) + line(3, attributes=long).rstrip()
+    file = written(tmp_path / "some.jsonl", text)
     told = take_in(tmp_path / "logs", file, code=1)
     assert [problem.split(";")[0] for problem in told["problems"]] == [
-        f"{file}:2: is over 64 MiB",
-        f"{file}:4: is over 64 MiB",
+        f"{file}:2: is over 1 MiB",
+        f"{file}:4: is over 1 MiB",
     ]
     assert names(tmp_path / "logs") == ["span 0", "span 2"]
 
