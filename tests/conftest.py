@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -46,6 +47,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest come first: of several test processes none ends alone with them, and one alone has the browser."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """No test module instruments the process at import: every test would have it, or not, as chance orders them."""
+    application = sys.modules.get("instrumentation.application")
+    assert application is None or application._current is None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,7 +28,11 @@ log.setLevel(logging.INFO)
 tracer = trace.get_tracer("canary")
 
 app = FastAPI()
-instrument(app)
+
+
+@pytest.fixture(autouse=True)
+def _instrumented() -> None:
+    instrument(app)
 
 
 @app.get("/orders/{number}")
