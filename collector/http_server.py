@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from collector.http_protocol import BoundedProtocol
+
 _KEEP_ALIVE_SECONDS = 75
 """Longer than exporters pause between batches: a connection closed just then costs them a retry."""
 
@@ -42,7 +44,13 @@ def endpoint_of(bound: socket.socket) -> str:
 class HttpServer:
     """Serves `app` on `sockets` until `stop`."""
 
-    def __init__(self, app: Any, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        sockets: Sequence[socket.socket],
+        tls: ssl.SSLContext | None = None,
+        protocol: type[BoundedProtocol] = BoundedProtocol,
+    ) -> None:
         self._sockets = list(sockets)
         config = uvicorn.Config(
             app,
@@ -52,6 +60,7 @@ class HttpServer:
             server_header=False,
             date_header=False,
             ws="none",
+            http=protocol,
             proxy_headers=False,  # an address that anybody may claim is none
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )

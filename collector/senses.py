@@ -45,14 +45,21 @@ class Senses:
         append: Append,
         telemetry: Telemetry,
         *,
+        was_up: Callable[[str], bool],
         exporters: ExporterMeasures | None = None,
     ) -> None:
-        """`used` are the names of the receivers that the metrics pipeline lists; no `exporters`: there are none."""
+        """`used` are the names of the receivers that the metrics pipeline lists; no `exporters`: there are none.
+
+        `was_up` knows of a target whether it ever answered, before a restart too.
+        """
         self._settings = settings
         self._used = used
         self._intake = intake
         self._append = append
         self._telemetry = telemetry
+        self._was_up = was_up
+        self._up: set[str] = set()
+        """Targets that answered since the start: whoever tells `was_up` may lag."""
         self._exporters = exporters
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -81,7 +88,10 @@ class Senses:
         )
 
     async def _look(self, probe: Probe) -> None:
-        record = await _in_thread(lambda: health_record(probe))
+        was_up = probe.name in self._up or self._was_up(probe.name)
+        record = await _in_thread(lambda: health_record(probe, was_up=was_up))
+        if record["healthy"]:
+            self._up.add(probe.name)
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         await asyncio.wrap_future(self._append("health", line, [record["time_unix_nano"]], [observe_probe(record)]))
 

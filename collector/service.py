@@ -28,7 +28,7 @@ from collector.decoding import Decoder
 from collector.decoding_settings import decoding_limits
 from collector.evidence import EvidenceFinder
 from collector.exporting.measures import ExporterMeasures, rows_in
-from collector.exporting.registration import register
+from collector.exporting.registration import forget_others, register
 from collector.grpc_receiver import GrpcReceiver, TlsFiles
 from collector.health import Health
 from collector.heartbeat import Heartbeat
@@ -146,7 +146,13 @@ class Collector:
         used = metrics.receivers if metrics else ()
         exporters = self._exporters(state)
         senses = Senses(
-            self._settings.receivers, used, intake, self._store.append, self._telemetry, exporters=exporters
+            self._settings.receivers,
+            used,
+            intake,
+            self._store.append,
+            self._telemetry,
+            was_up=self._judge.judgement.was_up,
+            exporters=exporters,
         )
         last = state.collector()
         own, sockets = self._own_server()
@@ -174,6 +180,7 @@ class Collector:
                 _log.info("alerting.receivers.%s is not configured: %s", name, problem)
             if len(self._notifier.problems) == len(self._alerting.receivers):
                 _log.warning("no receiver is configured: nobody is told of anything. See docs/alerting.md")
+            forget_others(state, self._settings)
             _spare_collecting()
             self._ready = True
             _log.info("ready: %s", ", ".join(f"{name} {endpoint}" for name, endpoint in endpoints.items()))

@@ -17,8 +17,14 @@ from operations.tables import lasted, moment, show_table
 from processors.evaluation import format_value
 from storage import State, exporter_rows
 from storage.exporter_rows import ExporterRow, SetAside, lag_seconds
+from storage.ranges import WHOLE
 
-_COLUMNS = ("exporter", "signal", "sent", "waiting", "behind", "set aside", "dropped", "last sent", "last problem")
+_COLUMNS = (
+    *("exporter", "signal", "sent", "left out", "waiting", "behind", "set aside", "rejected", "dropped"),
+    *("last sent", "last problem"),
+)
+_RARE = {"left out": "sampled_out_records", "rejected": "rejected_records"}
+"""Columns that are shown where there is something to count."""
 _MOST_SHOWN = 20
 _NONE = "no exporter is configured, or no collector has run with it yet. See docs/exporting.md"
 
@@ -51,10 +57,12 @@ def exporter_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         signals = list(own)
         late = max(signals, key=lambda row: float(row["lag_seconds"]))
         behind = lasted(late["lag_seconds"]) if late["lag_seconds"] >= 1 else ""
-        aside, dropped = (sum(row[f"{kind}_records"] for row in signals) for kind in ("set_aside", "dropped"))
+        kinds = ("set_aside", "rejected", "dropped")
+        aside, rejected, dropped = (sum(row[f"{kind}_records"] for row in signals) for kind in kinds)
         told = [
             f"{behind} behind with {late['stream']}" if behind else "up to date",
             f"{aside:,} records set aside" if aside else "",
+            f"{rejected:,} rejected" if rejected else "",
             f"{dropped:,} dropped" if dropped else "",
             late["problem"] if late["problem_unix_nano"] > late["sent_unix_nano"] else "",
         ]
@@ -67,7 +75,8 @@ def _tried_again(state: State, exporter: str) -> str:
         raise click.UsageError(f"no exporter {exporter!r} here, expected one of {', '.join(known) or 'none'}")
     parts = len(exporter_rows.all_set_aside(state, exporter))
     count = exporter_rows.try_again(state, exporter)
-    return f"sent again: {_records(count)} of {parts:,} parts" if parts else "nothing was set aside"
+    told = "1 part" if parts == 1 else f"{parts:,} parts"
+    return f"sent again: {_records(count)} of {told}" if parts else "nothing was set aside"
 
 
 def _records(count: int) -> str:
@@ -85,35 +94,48 @@ def _show(rows: list[ExporterRow], aside: list[SetAside], now: int, *, lives: bo
     if not rows:
         click.echo(_NONE)
         return
-    sampled = any(row.sampled_out_records for row in rows)
-    columns = (*_COLUMNS[:3], "left out", *_COLUMNS[3:]) if sampled else _COLUMNS
+    empty = {title for title, count in _RARE.items() if not any(getattr(row, count) for row in rows)}
+    columns = [title for title in _COLUMNS if title not in empty]
+    cells = [_cells(row, now, lives=lives) for row in rows]
     show_table(
         columns,
-        [
-            (
-                row.exporter,
-                row.stream,
-                f"{row.sent_records:,}",
-                *((f"{row.sampled_out_records:,}",) if sampled else ()),
-                format_value(float(row.waiting_bytes), "By"),
-                _behind(row, now, lives=lives),
-                f"{row.set_aside_records + row.rejected_records:,}",
-                f"{row.dropped_records:,}",
-                _moment(row.sent_unix_nano),
-                f"{_moment(row.problem_unix_nano)} {row.problem}".strip(),
-            )
-            for row in rows
-        ],
+        [[one[title] for title in columns] for one in cells],
         right=columns[2:-2],
         spare=("dropped", "last sent"),
     )
+    for row in rows:
+        if row.unreadable_records:
+            lines = f"{row.unreadable_records:,} lines of {row.stream}"
+            click.echo(f"passed over by {row.exporter}: {lines}, which hold no record")
     for part in aside[-_MOST_SHOWN:]:
-        place = f"{part.stream}/{part.segment} bytes {part.start} to {part.stop}"
-        click.echo(f"set aside by {part.exporter}: {_records(part.records)}, {place}: {part.reason}")
+        click.echo(f"set aside by {part.exporter}: {_place(part)}: {part.reason}")
     if len(aside) > _MOST_SHOWN:
         click.echo(f"and {len(aside) - _MOST_SHOWN} parts before them; all with --json")
     if aside:
         click.echo("once the reason is mended: forecourt store exporters --retry NAME")
+
+
+def _place(part: SetAside) -> str:
+    segment = f"{part.stream}/{part.segment}"
+    if part.stop >= WHOLE:
+        return f"{segment} from byte {part.start} on"
+    return f"{_records(part.records)}, {segment} bytes {part.start} to {part.stop}"
+
+
+def _cells(row: ExporterRow, now: int, *, lives: bool) -> dict[str, str]:
+    return {
+        "exporter": row.exporter,
+        "signal": row.stream,
+        "sent": f"{row.sent_records:,}",
+        "left out": f"{row.sampled_out_records:,}",
+        "waiting": format_value(float(row.waiting_bytes), "By"),
+        "behind": _behind(row, now, lives=lives),
+        "set aside": f"{row.set_aside_records:,}",
+        "rejected": f"{row.rejected_records:,}",
+        "dropped": f"{row.dropped_records:,}",
+        "last sent": _moment(row.sent_unix_nano),
+        "last problem": f"{_moment(row.problem_unix_nano)} {row.problem}".strip(),
+    }
 
 
 def _behind(row: ExporterRow, now: int, *, lives: bool) -> str:

@@ -12,7 +12,7 @@ _FIXED = frozenset({"content-type", "content-encoding", "accept-encoding"})
 
 
 def exporter_warnings(settings: CollectorSettings) -> Iterator[str]:
-    """One that sends nothing, an address with the path of a signal, and headers that are not sent as they are given."""
+    """What sends nothing or what another sends, an address with a signal's path, headers that are not sent as given."""
     pipelines = (getattr(settings.service.pipelines, signal) for signal in _SIGNALS)
     listed = {name for pipeline in pipelines if pipeline is not None for name in pipeline.exporters}
     for name, exporter in settings.exporters.otlp.items():
@@ -20,6 +20,20 @@ def exporter_warnings(settings: CollectorSettings) -> Iterator[str]:
             yield f"exporters.{name}: no pipeline lists it, so nothing is sent there. See service.pipelines"
         if isinstance(exporter, OtlpHttpSettings):
             yield from _of_http(name, exporter)
+    yield from _twice(settings)
+
+
+def _twice(settings: CollectorSettings) -> Iterator[str]:
+    """Two that send the same to the same; other headers may mean another tenant."""
+    known: dict[tuple[str, str, frozenset[tuple[str, str]]], str] = {}
+    for name, signals in settings.forwarded().items():
+        exporter = settings.exporters.otlp[name]
+        headers = frozenset((key.lower(), value.get_secret_value()) for key, value in exporter.headers.items())
+        for signal in signals:
+            where = exporter.url(signal) or "" if isinstance(exporter, OtlpHttpSettings) else exporter.target
+            first = known.setdefault((signal, where, headers), name)
+            if first != name:
+                yield f"exporters.{name}: sends {signal} to {where}, as exporters.{first} does: they arrive twice there"
 
 
 def _of_http(name: str, exporter: OtlpHttpSettings) -> Iterator[str]:

@@ -6,7 +6,7 @@ The collector registers exporters and counts what retention took from them; the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -82,19 +82,16 @@ _STALE_NANO = 60 * 1_000_000_000
 _COUNTED = frozenset(name for name in ExporterRow._fields if name.endswith(("_records", "_requests")))
 
 
-def register(state: State, wanted: Mapping[Key, Wanted], segments: Mapping[str, Iterable[str]]) -> None:
-    """Make what is `wanted` known, and forget the rest; raise StateError.
+def register(state: State, wanted: Mapping[Key, Wanted], segments: Mapping[str, Iterable[str]]) -> list[Key]:
+    """Make what is `wanted` known; those that are new, in their order. Raise StateError.
 
     For one that is new and begins now the `segments` that there are, by stream, count as sent. What is written down of
-    others is forgotten: a name may be given again to a segment of which nothing was acknowledged.
+    other segments is forgotten: a name may be given again to one of which nothing was acknowledged.
     """
     known = {(row.exporter, row.stream) for row in rows(state)}
     with state.transaction() as connection:
-        for key in known - wanted.keys():
-            for table in ("exporters", "exporter_ranges", "exporter_set_aside"):
-                connection.execute(f"DELETE FROM {table} WHERE exporter = ? AND stream = ?", key)  # noqa: S608  # ours
         for key in wanted.keys() & known:
-            _forget_others(connection, key, segments.get(key[1], ()))
+            _forget_segments(connection, key, segments.get(key[1], ()))
         for key in wanted.keys() - known:
             connection.execute("INSERT INTO exporters (exporter, stream) VALUES (?, ?)", key)
             present = () if wanted[key].from_beginning else segments.get(key[1], ())
@@ -104,9 +101,21 @@ def register(state: State, wanted: Mapping[Key, Wanted], segments: Mapping[str, 
             "UPDATE exporters SET queue_bytes = ? WHERE exporter = ? AND stream = ?",
             ((one.queue_bytes, *key) for key, one in wanted.items()),
         )
+    return sorted(wanted.keys() - known)
 
 
-def _forget_others(connection: sqlite3.Connection, key: Key, segments: Iterable[str]) -> None:
+def forget_others(state: State, wanted: Collection[Key]) -> list[ExporterRow]:
+    """All but those that are `wanted`; how those fared that are known no more. Raise StateError."""
+    gone = [row for row in rows(state) if (row.exporter, row.stream) not in wanted]
+    with state.transaction() as connection:
+        for row in gone:
+            for table in ("exporters", "exporter_ranges", "exporter_set_aside"):
+                text = f"DELETE FROM {table} WHERE exporter = ? AND stream = ?"  # noqa: S608  # ours
+                connection.execute(text, (row.exporter, row.stream))
+    return gone
+
+
+def _forget_segments(connection: sqlite3.Connection, key: Key, segments: Iterable[str]) -> None:
     text = "SELECT DISTINCT segment FROM exporter_ranges WHERE exporter = ? AND stream = ?"
     gone = {segment for (segment,) in connection.execute(text, key)}.difference(segments)
     connection.executemany(
@@ -143,7 +152,7 @@ def generation(state: State, key: Key) -> int | None:
 
 
 def record(state: State, key: Key, outcome: Outcome, ranges: Ranges | None, of_generation: int) -> bool:
-    """In one transaction; `ranges` are all of the segment of `outcome.done`.
+    """In one transaction; `ranges` are what is done of the segment of `outcome.done`, and are added to what is known.
 
     False, and nothing written, where the generation is another one by now. Raise StateError.
     """
@@ -161,18 +170,21 @@ def record(state: State, key: Key, outcome: Outcome, ranges: Ranges | None, of_g
             text = f"UPDATE exporters SET {', '.join(settings)} WHERE exporter = ? AND stream = ?"  # noqa: S608  # our columns
             connection.execute(text, (*changes.values(), *counted.values(), *key))
         if outcome.done is not None and ranges is not None:
-            segment = outcome.done[0]
-            connection.execute(
-                "DELETE FROM exporter_ranges WHERE exporter = ? AND stream = ? AND segment = ?", (*key, segment)
-            )
-            parts = ((*key, segment, start, stop) for start, stop in ranges)
-            connection.executemany("INSERT INTO exporter_ranges VALUES (?, ?, ?, ?, ?)", parts)
+            _add(connection, (*key, outcome.done[0]), ranges)
         connection.executemany(
             "INSERT INTO exporter_set_aside (exporter, stream, segment, start, stop, records, reason, time_unix_nano)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             outcome.set_aside,
         )
     return True
+
+
+def _add(connection: sqlite3.Connection, place: tuple[str, str, str], ranges: Ranges) -> None:
+    """To what is there: a sender whose collector was killed may outlive it by a request, beside the next one."""
+    where = "FROM exporter_ranges WHERE exporter = ? AND stream = ? AND segment = ?"
+    parts = Ranges([*ranges, *connection.execute(f"SELECT start, stop {where}", place)])  # ours
+    connection.execute(f"DELETE {where}", place)  # ours
+    connection.executemany("INSERT INTO exporter_ranges VALUES (?, ?, ?, ?, ?)", ((*place, *part) for part in parts))
 
 
 def looked(state: State, key: Key, *, waiting_bytes: int, oldest_unix_nano: int, now_unix_nano: int) -> None:
@@ -222,17 +234,15 @@ def try_again(state: State, exporter: str) -> int:
     """What was set aside counts as not sent; how many records that are. Raise StateError."""
     with state.transaction() as connection:
         parts = all_set_aside(state, exporter)
-        done: dict[tuple[str, str], Ranges] = {}
+        done = {stream: sent(state, (exporter, stream)) for stream in {part.stream for part in parts}}
+        places = {(part.stream, part.segment): done[part.stream].get(part.segment, Ranges()) for part in parts}
         for part in parts:
-            place = (part.stream, part.segment)
-            if place not in done:
-                done[place] = sent(state, (exporter, part.stream)).get(part.segment, Ranges())
-            done[place].remove(part.start, part.stop)
+            places[part.stream, part.segment].remove(part.start, part.stop)
         connection.execute("DELETE FROM exporter_set_aside WHERE exporter = ?", (exporter,))
         connection.execute(
             "UPDATE exporters SET generation = generation + 1, set_aside_records = 0 WHERE exporter = ?", (exporter,)
         )
-        for (stream, segment), ranges in done.items():
+        for (stream, segment), ranges in places.items():
             connection.execute(
                 "DELETE FROM exporter_ranges WHERE exporter = ? AND stream = ? AND segment = ?",
                 (exporter, stream, segment),

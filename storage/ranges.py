@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 Range = tuple[int, int]
@@ -29,11 +29,14 @@ class Ranges:
             self._parts[first:last] = [(start, stop)]
 
     def remove(self, start: int, stop: int) -> None:
-        kept = []
-        for one, other in self._parts:
-            kept += [(one, min(other, start))] if one < start else []
-            kept += [(max(one, stop), other)] if other > stop else []
-        self._parts = kept
+        first = last = bisect_right(self._parts, start, key=lambda part: part[1])
+        kept: list[Range] = []
+        while last < len(self._parts) and self._parts[last][0] < stop:
+            one, other = self._parts[last]
+            kept += [(one, start)] if one < start else []
+            kept += [(stop, other)] if other > stop else []
+            last += 1
+        self._parts[first:last] = kept
 
     def gaps(self, end: int) -> Iterator[Range]:
         """What is left below `end`, from the first on."""

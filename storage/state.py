@@ -74,7 +74,7 @@ class State:
             connection.execute("PRAGMA synchronous = FULL")
             _migrate(connection, path)
         except sqlite3.Error as error:
-            raise StateError(f"{path}: {error}. Move the file away; it is made anew.") from error
+            raise StateError(f"{path}: {error}. {_way_out(error)}") from error
         return cls(connection)
 
     @classmethod
@@ -234,6 +234,15 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
+
+
+def _way_out(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return "Move the file away; it is made anew, without silences, baselines and how far exporters were."
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
+        return "Run this as the user whom the folder belongs to, or let this one write there."
+    return "Nothing was changed; try again when that is over."
 
 
 def process_lives(pid: int) -> bool:

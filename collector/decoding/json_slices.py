@@ -34,7 +34,8 @@ class _Node:
     envelope: list[bytes] = field(default_factory=list)
     key: str = ""
     children: list[_Node] = field(default_factory=list)
-    records: list[tuple[int, int]] = field(default_factory=list)
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    """Start and end of records that stand side by side: of millions no list is made."""
 
     def around(self, inner: bytes) -> bytes:
         members = [*self.envelope, *([b'"%s":[%s]' % (self.key.encode(), inner)] if self.key else [])]
@@ -74,19 +75,19 @@ class _Cutter:
                 "Send fewer or shorter resource attributes.",
             )
         room = max(self._slice_bytes, around)
-        run: list[bytes] = []
+        gathered: list[bytes] = []
         size = 0
-        for start, end in scope.records:
-            if run and size + end - start > room:
-                yield b",".join(run), False
-                run, size = [], 0
+        for start, end in scope.runs:
+            if gathered and size + end - start > room:
+                yield b",".join(gathered), False
+                gathered, size = [], 0
             if end - start > MAX_RECORD_BYTES:
                 yield self._oversized(start, end, scope), True
             else:
-                run.append(self._body[start:end])
+                gathered.append(self._body[start:end])
                 size += end - start
-        if run or not scope.records:
-            yield b",".join(run), False
+        if gathered or not scope.runs:
+            yield b",".join(gathered), False
 
     def _oversized(self, start: int, end: int, scope: _Node) -> bytes:
         if scope.key == "metrics":
@@ -105,7 +106,7 @@ class _Cutter:
             member = position
             key, position = self._key(position)
             if on_the_way(key):
-                node.key, node.children, node.records = key, [], []
+                node.key, node.children, node.runs = key, [], []
                 position = self._children(position, node)
             else:
                 position = self._skip(position)
@@ -136,7 +137,11 @@ class _Cutter:
             wanted = next(record for scope, record in _PATHS.values() if scope == node.key)
             return self._inner(position, node, wanted)
         end = self._skip(position)
-        node.records.append((position, end))
+        start = node.runs[-1][0] if node.runs else position
+        if node.runs and end - start <= self._slice_bytes:
+            node.runs[-1] = (start, end)
+        else:
+            node.runs.append((position, end))
         return end
 
     def _inner(self, position: int, node: _Node, wanted: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ _CHARACTERS = 200
 _SHORTEST_SECRET = 4
 """What is shorter is no secret, and would tear holes into every message."""
 _MOST_REJECTED = 2**63 - 1
+_TITLE = re.compile(rb"<title>([^<]{1,800})</title>", re.IGNORECASE)
 
 
 class Discretion:
@@ -73,8 +76,19 @@ def status_message(content: bytes) -> str:
 
 
 def status_message_json(content: bytes) -> str:
+    """The same of JSON, also where gateways have their own: `error`, with or without a `message` in it, or `detail`."""
     try:
         found = orjson.loads(content)
     except ValueError:
         return ""
-    return str(found.get("message") or "") if isinstance(found, dict) else ""
+    if not isinstance(found, dict):
+        return ""
+    error = found.get("error")
+    within = error.get("message") if isinstance(error, dict) else error
+    return next((text for text in (found.get("message"), within, found.get("detail")) if isinstance(text, str)), "")
+
+
+def title(content: bytes) -> str:
+    """Of a page in HTML: proxies say there what is wrong; "" without one."""
+    found = _TITLE.search(content)
+    return html.unescape(found[1].decode("utf-8", "replace")) if found is not None else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,13 @@ _REFUSED_PATIENCE_SECONDS = 300.0
 _MOST_HALVES = 64
 """Further requests that the search for the bad records of one part may cost."""
 _HOPELESS_PARTS = 3
-"""So many parts in a row of which nothing was taken: the others aren't searched for the bad ones."""
+"""So many parts in a row of which nothing was taken: the others aren't searched for the bad ones.
 
+A receiver that calls it a fault of its own is waited for then, like one that refuses.
+"""
 
-class StoppedError(Exception):
-    """The process ends; what was not acknowledged is sent again by the next one."""
+_MOST_LATE = 3
+"""So often in a row without an answer in time: less of it may be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +56,31 @@ class Settled:
 
 
 class Delivery:
-    """For one thread; `on_failure` hears of each attempt that failed."""
+    """For one thread; `wait` waits so many seconds, `on_failure` hears of each attempt that failed."""
 
     def __init__(
         self,
         signal: str,
         target: Target,
         retry: RetrySettings,
-        stopping: threading.Event,
+        wait: Callable[[float], None],
         on_failure: Callable[[str], None],
     ) -> None:
         self._signal = signal
         self._target = target
         self._retry = retry
-        self._stopping = stopping
+        self._wait = wait
         self._on_failure = on_failure
         self._encoder = Encoder()
         self._pauses = Pauses(retry)
         self._refused_parts = 0
+        self._waited_long = False
         self._halves = 0
         self._taken_any = False
         self._refused_any = False
 
     def deliver(self, part: Piece) -> Iterator[Settled]:
-        """Each piece of it once it is done with, in order; raise StoppedError when told to stop before."""
+        """Each piece of it once it is done with, in order; what `wait` and `on_failure` raise goes through."""
         self._halves = 0
         self._taken_any = self._refused_any = False
         pieces = [part]
@@ -93,6 +95,7 @@ class Delivery:
                 yield settled
         if self._taken_any:
             self._refused_parts = 0
+            self._waited_long = False
         elif self._refused_any:
             self._refused_parts += 1
 
@@ -102,40 +105,49 @@ class Delivery:
         if not encoded.records:
             return Settled(piece, 0, encoded.unreadable, Taken())
         began = time.monotonic()
+        late = 0
         while True:
             try:
                 taken = self._target.send(self._signal, encoded.body)
             except SendError as error:
                 self._on_failure(str(error))
-                if error.failure is Failure.TOO_LARGE and len(piece.lines) > 1:
+                late = late + 1 if error.late else 0
+                if len(piece.lines) > 1 and self._is_too_much(error, late):
                     return None
                 if error.failure is Failure.MALFORMED and self._may_search(piece):
                     self._halves += 2
                     return None
-                if self._gives_up(error.failure, time.monotonic() - began):
+                if self._gives_up(error, time.monotonic() - began):
                     return Settled(piece, encoded.records, encoded.unreadable, Taken(), str(error))
                 self._wait(self._pauses.next(error.retry_after_seconds))
             else:
                 self._pauses.start_again()
                 return Settled(piece, encoded.records, encoded.unreadable, taken)
 
-    def _may_search(self, piece: Piece) -> bool:
-        return len(piece.lines) > 1 and self._halves < _MOST_HALVES and self._refused_parts < _HOPELESS_PARTS
+    @property
+    def _hopeless(self) -> bool:
+        return self._refused_parts >= _HOPELESS_PARTS
 
-    def _gives_up(self, failure: Failure, tried_seconds: float) -> bool:
+    def _is_too_much(self, error: SendError, late: int) -> bool:
+        """Whether halves may pass; who gives up after some time shall not wait so long for each of them."""
+        if error.failure is Failure.TOO_LARGE:
+            return not self._hopeless
+        return late >= _MOST_LATE and not self._retry.max_elapsed_time
+
+    def _may_search(self, piece: Piece) -> bool:
+        return len(piece.lines) > 1 and self._halves < _MOST_HALVES and not self._hopeless
+
+    def _gives_up(self, error: SendError, tried_seconds: float) -> bool:
         retry = self._retry
-        if failure in {Failure.TOO_LARGE, Failure.MALFORMED} or not retry.enabled:
+        if error.failure is Failure.TOO_LARGE or not retry.enabled:
             return True
-        if failure is Failure.REFUSED:
-            if tried_seconds > _REFUSED_PATIENCE_SECONDS:
-                return True
-            if not self._refused_parts:
-                return False
-            # It was waited for long enough with the part before: one attempt more, not too soon.
+        if error.failure is Failure.AGAIN:
+            return 0 < retry.max_elapsed_time <= tried_seconds
+        if error.failure is Failure.MALFORMED and not (error.own_fault and self._hopeless):
+            return True
+        if self._waited_long:
+            # With a part before: this one was tried, and the next is not tried too soon.
             self._wait(retry.max_interval)
             return True
-        return 0 < retry.max_elapsed_time <= tried_seconds
-
-    def _wait(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise StoppedError
+        self._waited_long = tried_seconds > _REFUSED_PATIENCE_SECONDS
+        return self._waited_long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import metadata
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -31,7 +32,8 @@ _AGAIN = frozenset(
     }
 )
 """The table of OTLP/gRPC, "Failures"."""
-_STUMBLED = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+_OWN_FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+_STUMBLED = _OWN_FAULTS | {grpc.StatusCode.INVALID_ARGUMENT}
 """Never the same again; but one record may be the reason, also of a fault of the receiver's."""
 _SIZE_CODES = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OUT_OF_RANGE})
 _SIZE_TEXT = re.compile(
@@ -44,6 +46,11 @@ _NOT_SO = {
     "Failed parsing HTTP/2": "speaks no gRPC: name its port for gRPC, or use otlp_http",
 }
 """What gRPC's core says of another protocol, and what to do."""
+_NOT_REACHED = ("failed to connect to all addresses", "errors resolving", "DNS resolution failed")
+"""How its core begins where nobody has answered; the reason comes last."""
+_ADDRESS = re.compile(r"ipv[46]:(\S+): ")
+"""That it has tried: of a name, or of a proxy."""
+_NO_TRUST = ("CERTIFICATE_VERIFY_FAILED", "Verification Check failed")
 
 
 class GrpcTarget:
@@ -91,14 +98,31 @@ class GrpcTarget:
         code: grpc.StatusCode = error.code()
         details = error.details() or ""
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return SendError(f"{self._endpoint} did not answer within {self._timeout_seconds:g} s", Failure.AGAIN)
+            told = f"{self._endpoint} did not answer within {self._timeout_seconds:g} s"
+            return SendError(told, Failure.AGAIN, late=True)
         wanted = _retry_after(error.trailing_metadata() or ())
         if code is grpc.StatusCode.UNAVAILABLE and (other := next(filter(details.__contains__, _NOT_SO), None)):
             return SendError(f"{self._endpoint} {_NOT_SO[other]}", Failure.AGAIN)
+        if code is grpc.StatusCode.UNAVAILABLE and details.startswith(_NOT_REACHED):
+            return SendError(self._unreached(details), Failure.AGAIN)
         said = self._discretion.told(details)
         message = f"{self._endpoint} answered {code.name}" + (f": {said}" if said else "")
-        unknown = code is grpc.StatusCode.UNIMPLEMENTED
-        return SendError(message, _meaning(code, details, wanted), wanted, unknown_signal=unknown)
+        return SendError(
+            message,
+            _meaning(code, details, wanted),
+            wanted,
+            unknown_signal=code is grpc.StatusCode.UNIMPLEMENTED,
+            own_fault=code in _OWN_FAULTS,
+        )
+
+    def _unreached(self, details: str) -> str:
+        reason = self._discretion.told(details.removesuffix(": OK").rpartition(": ")[2].rstrip("]."))
+        if any(map(details.__contains__, _NO_TRUST)):
+            return f"no trust between this side and {self._endpoint}: {reason}"
+        found = _ADDRESS.search(details)
+        address = unquote(found[1]) if found is not None else self._endpoint
+        where = "" if address == self._endpoint else f" at {address}"
+        return f"{self._endpoint} can't be reached{where}: {reason}"
 
 
 def _meaning(code: grpc.StatusCode, details: str, retry_after_seconds: float | None) -> Failure:

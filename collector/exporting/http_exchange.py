@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from http.client import BadStatusLine
 from urllib.parse import urlsplit
 
 import requests
@@ -77,7 +78,7 @@ class HttpExchange:
         self._session = session(self._tls, self._wires)
 
     def _too_late(self, url: str) -> SendError:
-        return SendError(f"{url} did not answer within {self._timeout_seconds:g} s", Failure.AGAIN)
+        return SendError(f"{url} did not answer within {self._timeout_seconds:g} s", Failure.AGAIN, late=True)
 
     def _wait_for_the_last(self, ends: float) -> None:
         if self._thread is None:
@@ -131,6 +132,8 @@ def _read(response: requests.Response) -> Answer:
 
 _NO_TLS = "WRONG_VERSION_NUMBER"
 """OpenSSL's word for an answer that is no TLS at all."""
+_HTTP2 = "\0\0"
+"""A server's first frame is one of settings (RFC 9113, 3.4): it begins with a length below 256."""
 
 
 def _failure(url: str, error: Exception) -> SendError:
@@ -139,6 +142,8 @@ def _failure(url: str, error: Exception) -> SendError:
         if _NO_TLS in reason:
             return SendError(f"{url} speaks no TLS: begin the address with http:// if that is meant", Failure.AGAIN)
         return SendError(f"no trust between this side and {url}{reason}", Failure.AGAIN)
+    if any(isinstance(one, BadStatusLine) and str(one).startswith(_HTTP2) for one in _chain(error)):
+        return SendError(f"{url} speaks gRPC: name its port for HTTP, or use otlp_grpc", Failure.AGAIN)
     if isinstance(error, requests.ConnectionError | HTTPError):
         return SendError(f"{url} can't be reached or broke the connection off{reason}", Failure.AGAIN)
     if isinstance(error, ValueError):

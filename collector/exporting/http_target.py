@@ -82,8 +82,13 @@ class HttpTarget:
         said = self._discretion.told(_said(answer))
         message = f"{url} answered {answer.status}" + (f": {said}" if said else "")
         wanted = retry_after(answer.headers)
-        failure = _FAILURES.get(answer.status, Failure.REFUSED)
-        return SendError(message, failure, wanted, unknown_signal=answer.status == HTTPStatus.NOT_FOUND)
+        return SendError(
+            message,
+            _FAILURES.get(answer.status, Failure.REFUSED),
+            wanted,
+            unknown_signal=answer.status == HTTPStatus.NOT_FOUND,
+            own_fault=answer.status == HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
 
 
 def _headers(settings: OtlpHttpSettings) -> dict[str, bytes]:
@@ -116,8 +121,10 @@ def _said(answer: Answer) -> str:
     kind = _kind(answer)
     if 300 <= answer.status < 400:  # noqa: PLR2004  # HTTP's redirects
         return _elsewhere(answer.headers.get("Location", ""))
-    if kind == _JSON:
+    if kind.endswith("json"):
         return answers.status_message_json(answer.content)
+    if kind == "text/html":
+        return answers.title(answer.content)
     if kind == "text/plain":
         return answer.content.decode("utf-8", "replace")
     return answers.status_message(answer.content)

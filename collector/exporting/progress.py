@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from collector.exporting.delivery import Settled, StoppedError
+from collector.exporting.delivery import Settled
 from collector.exporting.unsent import UnreadableError, Unsent
 from processors.quantities import format_duration
 from storage import State, StateError, exporter_rows
@@ -17,11 +17,16 @@ from storage.ranges import WHOLE
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
+_REST_SECONDS = 5.0
 _SAME_SECONDS = 30.0
 """How often it is written down that nothing has changed: so one knows that somebody looks."""
 _LONG_SECONDS = 60.0
 """An outage of which it is worth saying that it is over."""
 _FAULT_SECONDS = 5.0
+
+
+class StoppedError(Exception):
+    """The process ends; what was not acknowledged is sent again by the next one."""
 
 
 class ChangedError(Exception):
@@ -65,10 +70,9 @@ class Progress:
         taken = settled.records if not settled.refusal else 0
         rejected = min(taken, settled.taken.rejected)
         aside = settled.records - taken
-        problem = settled.refusal
-        if rejected:
-            problem = f"{rejected} records were refused for good: {settled.taken.message or 'no reason was given'}"
-            self._tell(problem)
+        problem = settled.refusal or self._said(settled.taken.message, rejected)
+        if settled.unreadable:
+            self._tell(f"{settled.unreadable} lines of {segment} hold no record and are passed over")
         counts = {
             "sent_records": taken - rejected,
             "rejected_records": rejected,
@@ -90,6 +94,16 @@ class Progress:
         if taken:
             self._is_back()
 
+    def _said(self, message: str, rejected: int) -> str:
+        """What a viewer says to what it takes; it is a problem where it has rejected records."""
+        if rejected:
+            problem = f"{rejected} records were refused for good: {message or 'no reason was given'}"
+            self._tell(problem)
+            return problem
+        if message:
+            self._tell(f"all was taken, with the words: {message}")
+        return ""
+
     def _is_back(self) -> None:
         since, self._away_since = self._away_since, None
         if since is not None and time.monotonic() - since > _LONG_SECONDS:
@@ -99,9 +113,10 @@ class Progress:
     def give_up(self, error: UnreadableError) -> None:
         """What can't be read to its end must not hold up the rest."""
         now = self._clock()
-        part = SetAside(*self._key, error.segment, error.start, WHOLE, 0, str(error), now)
+        part = SetAside(*self._key, error.segment, error.start, WHOLE, 1, str(error), now)
         done = (error.segment, (error.start, WHOLE))
-        outcome = Outcome(done=done, set_aside=(part,), problem=(str(error), now))
+        # One at least: how many there are nobody can read, and somebody should hear of it.
+        outcome = Outcome({"set_aside_records": 1}, done=done, set_aside=(part,), problem=(str(error), now))
         self._write(outcome, error.segment, error.start, WHOLE)
 
     def note_ends(self) -> None:
@@ -122,6 +137,18 @@ class Progress:
         except StateError as error:
             self._tell(f"what fails can't be written down: {error}")
         self.look()
+
+    def wait(self, seconds: float) -> None:
+        """Looking meanwhile; raise StoppedError."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._stopping.wait(min(left, _REST_SECONDS)):
+                raise StoppedError
+            self.look()
+
+    def note(self, problem: str) -> None:
+        """For whoever looks; raise StateError."""
+        exporter_rows.record(self._state, self._key, Outcome(problem=(problem, self._clock())), None, self._generation)
 
     def look(self) -> None:
         """How much waits, every few seconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.exporting.choosing import Choice, Chosen, Everything, WholeTraces, looking_back
-from collector.exporting.delivery import Delivery, StoppedError
-from collector.exporting.progress import ChangedError, Progress
+from collector.exporting.delivery import Delivery
+from collector.exporting.progress import ChangedError, Progress, StoppedError
 from collector.exporting.settings import ExporterSettings
 from collector.exporting.tail_sampling import TailSampler
 from collector.exporting.target import Target
@@ -25,8 +26,10 @@ _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 0.5
 _FAULT_SECONDS = 5.0
-_REST_SECONDS = 5.0
 _TOLD_AGAIN_SECONDS = 300.0
+_MOST_KINDS = 10
+_VARYING = re.compile(r"[0-9a-fA-F-]{8,}|\d+")
+"""Counts, times and the numbers of requests that receivers tell: the rest says what is wrong."""
 _UNDECIDED = "traces are sent without a decision: raise tail_sampling.num_traces, or shorten decision_wait"
 
 
@@ -68,7 +71,7 @@ class Sender(threading.Thread):
         self._target = target
         self._stopping = stopping
         self._clock = clock
-        self._told = ("", 0.0)
+        self._told: dict[str, float] = {}
 
     def run(self) -> None:
         try:
@@ -76,7 +79,10 @@ class Sender(threading.Thread):
                 try:
                     with closing(State.open(self._forwarded.state_path)) as state:
                         self._forward(state)
-                except (StoppedError, _ForgottenError):
+                except StoppedError:
+                    return
+                except _ForgottenError:
+                    _log.info("%s: ends; the running collector knows none of that name", self.name)
                     return
                 except ChangedError:
                     continue
@@ -89,10 +95,11 @@ class Sender(threading.Thread):
             self._target.close()
 
     def _tell(self, message: str) -> None:
-        """Once, and again every five minutes while it stays the same."""
-        now = time.monotonic()
-        if message != self._told[0] or now - self._told[1] > _TOLD_AGAIN_SECONDS:
-            self._told = (message, now)
+        """Once, and again every five minutes, whatever numbers it holds; of others not more than a few meanwhile."""
+        now, kind = time.monotonic(), _VARYING.sub("#", message)
+        self._told = {one: when for one, when in self._told.items() if now - when < _TOLD_AGAIN_SECONDS}
+        if kind not in self._told and len(self._told) < _MOST_KINDS:
+            self._told[kind] = now
             _log.warning("%s: %s", self.name, message)
 
     def _forward(self, state: State) -> None:
@@ -115,10 +122,14 @@ class Sender(threading.Thread):
                 self._forwarded.stream,
                 self._target,
                 self._settings.retry_on_failure,
-                self._stopping,
+                progress.wait,
                 progress.failed,
             )
-            self._send_all(progress, delivery, self._choice(ahead))
+            try:
+                self._send_all(progress, delivery, self._choice(ahead))
+            except OSError as error:
+                progress.note(str(error))
+                raise
 
     def _reader(self, sent: Mapping[str, Ranges]) -> Unsent:
         queue = self._settings.sending_queue
@@ -161,6 +172,5 @@ class Sender(threading.Thread):
             progress.settle(part.segment, settled, left_out)
             left_out = 0
         rate = self._settings.sending_queue.rate_limit
-        until = began + (len(chosen.piece.lines) / rate if rate else 0.0)
-        while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, _REST_SECONDS)):
-            progress.look()
+        if rate:
+            progress.wait(began + len(chosen.piece.lines) / rate - time.monotonic())

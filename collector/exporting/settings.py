@@ -53,6 +53,19 @@ def _checked_certificates(path: Path) -> Path:
     return path
 
 
+def _check_pair(certificate: Path, key: Path) -> None:
+    import ssl  # noqa: PLC0415  # for who names such files
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: "")
+    except ssl.SSLError as error:
+        raise ValueError(
+            f"key_file {str(key)!r} is not the key of {str(certificate)!r}, expected that in PEM, without a password"
+        ) from error
+    except OSError:
+        pass  # as above
+
+
 def _checked_text(value: object) -> object:
     if not isinstance(value, str | SecretStr):
         raise ValueError("expected a text: put quotes around it")  # noqa: TRY004  # pydantic's, without the value
@@ -98,6 +111,8 @@ class ClientTlsSettings(Settings):
     def _both_or_none(self) -> ClientTlsSettings:
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file belong together: give both or none")
+        if self.cert_file is not None and self.key_file is not None:
+            _check_pair(self.cert_file, self.key_file)
         return self
 
 

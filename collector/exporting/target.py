@@ -30,11 +30,17 @@ class SendError(Exception):
         retry_after_seconds: float | None = None,
         *,
         unknown_signal: bool = False,
+        own_fault: bool = False,
+        late: bool = False,
     ) -> None:
         super().__init__(message)
         self.failure = failure
         self.unknown_signal = unknown_signal
         """Nothing takes this signal there (404, UNIMPLEMENTED); others may be taken."""
+        self.own_fault = own_fault
+        """The receiver calls it its own (500; INTERNAL, UNKNOWN): a record may be the reason, or its disk."""
+        self.late = late
+        """There was no answer in time; a smaller request may have one."""
         self.retry_after_seconds = retry_after_seconds
         """What the receiver asked for; None when it did not say."""
 

@@ -136,20 +136,28 @@ class Unsent:
         return left
 
     def _from(self, found: list[tuple[SegmentName, Path]]) -> Part | None:
-        """Raise FileNotFoundError when one of them is not there any more."""
-        for name, path in found:
+        """Raise FileNotFoundError when one of them is not there any more; what can't be opened waits for the others."""
+        blocked: OSError | None = None
+        for name, path in tuple(found):
             gaps = self._gaps(name, path)
-            if not gaps and not name.compressed:
-                path.stat()
+            if not gaps:
+                if not name.compressed:
+                    path.stat()
+                found.remove((name, path))  # what it may grow by is found once the others are done
             for start, stop in reversed(gaps) if self._newest_first else gaps:
                 try:
                     part = self._read(name, path, start, stop)
+                except FileNotFoundError:
+                    raise
                 except (EOFError, zlib.error, OSError) as error:
-                    if isinstance(error, OSError) and not _is_damage(error):
-                        raise
-                    raise UnreadableError(f"{path}: {error}", plain_name(name), start) from error
+                    if not isinstance(error, OSError) or _is_damage(error):
+                        raise UnreadableError(f"{path}: {error}", plain_name(name), start) from error
+                    blocked = blocked or error
+                    break
                 if part is not None:
                     return part
+        if blocked is not None:
+            raise blocked
         return None
 
     def _read(self, name: SegmentName, path: Path, start: int, stop: int) -> Part | None:

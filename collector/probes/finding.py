@@ -36,14 +36,15 @@ class Probe(Protocol):
     def look(self) -> Finding: ...
 
 
-def health_record(probe: Probe, clock: Callable[[], int] = time.time_ns) -> dict[str, Any]:
-    """Look now; the line of the stream `health`."""
+def health_record(probe: Probe, clock: Callable[[], int] = time.time_ns, *, was_up: bool = True) -> dict[str, Any]:
+    """Look now; the line of the stream `health`. What never `was_up` is unknown where another would be down."""
     began, started = clock(), time.perf_counter()
     try:
         finding = probe.look()
     except Exception as error:  # noqa: BLE001  # whatever a driver raises, there was no good answer
         finding = Finding("down", f"{type(error).__name__}: {error}")
     latency = time.perf_counter() - started
+    unknown = finding.state == "down" and not was_up
     record = {
         "timestamp": _timestamps(began),
         "time_unix_nano": began,
@@ -51,8 +52,8 @@ def health_record(probe: Probe, clock: Callable[[], int] = time.time_ns) -> dict
         "service": OWN_SERVICE,
         "target": probe.name,
         "kind": probe.kind,
-        "healthy": finding.state in {"up", "locked"},
-        "state": finding.state,
+        "healthy": None if unknown else finding.state in {"up", "locked"},
+        "state": "unknown" if unknown else finding.state,
         "latency_ms": round(latency * 1000, 3),
         "detail": finding.detail[:500],
         "unhealthy_after": probe.unhealthy_after,

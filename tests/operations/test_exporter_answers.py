@@ -9,6 +9,7 @@ from operations.cli import main
 from storage import State, exporter_rows
 from storage.exporter_rows import Outcome, SetAside, Wanted
 from storage.names import OWN_FOLDER
+from storage.ranges import WHOLE
 
 KEY = ("otlp_http/paid", "traces")
 NOON = 1_795_435_200 * 10**9
@@ -44,6 +45,32 @@ def test_what_sampling_left_out_and_what_was_set_aside_is_told(tmp_path: Path) -
     ]
     assert _told(tmp_path, "--retry", KEY[0]) == ["sent again: 1,201 records of 2 parts"]
     assert _told(tmp_path, "--retry", KEY[0]) == ["nothing was set aside"]
+
+
+def test_what_a_viewer_rejected_is_told_apart_from_what_was_set_aside(tmp_path: Path) -> None:
+    """Nothing sends it again; nor lines that hold no record, which are told too."""
+    (tmp_path / OWN_FOLDER).mkdir()
+    with closing(State.open(tmp_path / OWN_FOLDER / "state.db")) as state:
+        exporter_rows.register(state, {KEY: Wanted(from_beginning=True, queue_bytes=100)}, {})
+        counts = {"sent_records": 20, "rejected_records": 1300, "unreadable_records": 2}
+        exporter_rows.record(state, KEY, Outcome(counts), None, 0)
+    assert _told(tmp_path)[:-1] == [
+        "exporter signal sent waiting behind set aside rejected dropped last sent last problem",
+        "otlp_http/paid traces 20 0 0 1,300 0",
+        "passed over by otlp_http/paid: 2 lines of traces, which hold no record",
+    ]
+
+
+def test_of_a_damaged_segment_is_told_from_where_on_it_was_given_up(tmp_path: Path) -> None:
+    """Nobody knows how much that is."""
+    (tmp_path / OWN_FOLDER).mkdir()
+    with closing(State.open(tmp_path / OWN_FOLDER / "state.db")) as state:
+        exporter_rows.register(state, {KEY: Wanted(from_beginning=True, queue_bytes=100)}, {})
+        part = SetAside(*KEY, "2026-11-23T12.jsonl", 70, WHOLE, 1, "it is damaged", NOON)
+        exporter_rows.record(state, KEY, Outcome({"set_aside_records": 1}, set_aside=(part,)), None, 0)
+    told = "set aside by otlp_http/paid: traces/2026-11-23T12.jsonl from byte 70 on: it is damaged"
+    assert _told(tmp_path)[2] == told
+    assert _told(tmp_path, "--retry", KEY[0]) == ["sent again: 1 record of 1 part"]
 
 
 def test_who_has_sent_everything_is_not_behind_because_the_sidecar_is_stopped(tmp_path: Path) -> None:

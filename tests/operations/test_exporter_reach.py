@@ -180,7 +180,7 @@ def test_status_tells_how_far_each_exporter_is(tmp_path: Path) -> None:
         wanted = dict.fromkeys((late, early, other), Wanted(from_beginning=True, queue_bytes=100))
         exporter_rows.register(state, wanted, {})
         part = SetAside(*late, "2026-11-23T12.jsonl", 0, 10, 1200, "no name", now)
-        counts = {"set_aside_records": 1200, "dropped_records": 3}
+        counts = {"set_aside_records": 1200, "rejected_records": 7, "dropped_records": 3}
         exporter_rows.record(
             state, late, Outcome(counts, set_aside=(part,), problem=("it\x1b[31m is away", now)), None, 0
         )
@@ -188,9 +188,10 @@ def test_status_tells_how_far_each_exporter_is(tmp_path: Path) -> None:
         exporter_rows.looked(state, late, waiting_bytes=5, oldest_unix_nano=long_ago, now_unix_nano=now)
     given = ["collector", "status", "--logs", str(tmp_path)]
     shown = [line for line in CliRunner().invoke(main, given).stdout.splitlines() if line.startswith("sent on")]
+    counted = "1,200 records set aside, 7 rejected, 3 dropped"
     assert shown == [
         "sent on   otlp_grpc/a: up to date",
-        "sent on   otlp_http/b: 3 d 0 h behind with traces, 1,200 records set aside, 3 dropped, it [31m is away",
+        f"sent on   otlp_http/b: 3 d 0 h behind with traces, {counted}, it [31m is away",
     ]
     told = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)["exporters"]
     exporters = json.loads(CliRunner().invoke(main, ["store", "exporters", "--json", "--logs", str(tmp_path)]).stdout)

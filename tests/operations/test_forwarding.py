@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+import yaml
 from click.testing import CliRunner
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -18,7 +20,7 @@ from operations.cli import main
 from tests.conftest import ROOT
 from tests.support.hostile_receiver import http_answer, http_half, http_hang, scripted_http
 from tests.support.otlp import PROTOBUF, span_id, trace_request
-from tests.support.sidecar import Sidecar
+from tests.support.sidecar import Sidecar, unused_port
 
 pytestmark = pytest.mark.untraced
 
@@ -125,3 +127,22 @@ def test_whatever_a_target_answers_nothing_is_missing(tmp_path: Path) -> None:
 def spans(body: bytes) -> list[str]:
     request = ExportTraceServiceRequest.FromString(body)
     return [span.span_id.hex() for one in request.resource_spans for two in one.scope_spans for span in two.spans]
+
+
+def test_a_configuration_that_can_not_be_used_costs_an_exporter_nothing(tmp_path: Path) -> None:
+    """It names another exporter, and a port that is taken: what the first one had not sent is sent all the same."""
+    away = unused_port()
+    exporter = {"endpoint": f"http://127.0.0.1:{away}", "retry_on_failure": {"max_interval": "100ms"}}
+    traces = {"traces": {"exporters": ["jsonl", "otlp_http/one"]}}
+    settings = {"exporters": {"otlp_http/one": exporter}, "service": {"pipelines": traces}}
+    with Sidecar(tmp_path, settings) as own, socket.create_server(("127.0.0.1", 0)) as taken:
+        post(own, "traces", trace_request(range(20)))
+        wait_until(lambda: exporters(own)["traces"]["waiting_bytes"])
+        content = yaml.safe_load(own.configuration.read_text().replace("otlp_http/one", "otlp_http/two"))
+        content["service"]["telemetry"]["metrics"]["endpoint"] = f"127.0.0.1:{taken.getsockname()[1]}"
+        own.configuration.write_text(yaml.safe_dump(content))
+        told = CliRunner().invoke(main, ["collector", "reload", "--logs", str(own.logs)])
+        assert (told.exit_code, "The last configuration is in use again" in told.output) == (1, True)
+        with scripted_http(port=away) as server:
+            wait_until(lambda: sum(len(spans(one.body)) for one in server.taken) >= 20)
+            assert {span for one in server.taken for span in spans(one.body)} == {span_id(n) for n in range(20)}

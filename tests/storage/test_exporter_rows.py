@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,17 +63,21 @@ def test_who_has_gone_is_forgotten_and_new_when_it_comes_again(state: State) -> 
     """Its counts, what it had sent and what it had set aside; others keep theirs."""
     exporter_rows.register(state, {VIEWER: FROM_BEGINNING, CLOUD: FROM_NOW}, {"traces": [OLD]})
     done(state, OLD, (0, 50), asides=(aside(OLD, 10, 20),))
-    exporter_rows.register(state, {CLOUD: FROM_NOW}, {"traces": [OLD]})
+    assert exporter_rows.register(state, {CLOUD: FROM_NOW}, {"traces": [OLD]}) == []
+    assert exporter_rows.generation(state, VIEWER) == 0
+    (gone,) = exporter_rows.forget_others(state, {CLOUD: FROM_NOW})
+    assert gone == ExporterRow(*VIEWER, set_aside_records=gone.set_aside_records, queue_bytes=200)
     assert exporter_rows.generation(state, VIEWER) is None
     assert (sent(state), exporter_rows.all_set_aside(state)) == ({}, [])
     assert sent(state, CLOUD) == {OLD: [(0, WHOLE)]}
-    exporter_rows.register(state, {VIEWER: FROM_NOW, CLOUD: FROM_NOW}, {"traces": [OLD, NEW]})
+    again = {VIEWER: FROM_NOW, CLOUD: FROM_NOW}
+    assert exporter_rows.register(state, again, {"traces": [OLD, NEW]}) == [VIEWER]
     assert exporter_rows.rows(state)[1] == ExporterRow(*VIEWER, queue_bytes=100)
     assert sent(state) == {OLD: [(0, WHOLE)], NEW: [(0, WHOLE)]}
 
 
 def test_one_step_is_written_down_with_all_that_it_brought(state: State) -> None:
-    """Counts add up, the last problem and time stand, and the parts take the place of those before."""
+    """Counts add up, the last problem and time stand, and the parts are added to those before."""
     exporter_rows.register(state, {VIEWER: FROM_BEGINNING, CLOUD: FROM_BEGINNING}, {})
     done(state, OLD, (0, 10))
     counts = {"sent_records": 3, "rejected_records": 1, "generation": 9, "failed_requests": 0}
@@ -121,6 +126,20 @@ def test_what_was_set_aside_counts_as_not_sent_once_it_is_tried_again(state: Sta
     told = {(row.exporter, row.stream): (row.generation, row.set_aside_records) for row in exporter_rows.rows(state)}
     assert told == {CLOUD: (0, 1), LOGS: (1, 0), VIEWER: (1, 0)}
     assert exporter_rows.try_again(state, VIEWER[0]) == 0
+
+
+def test_much_that_is_tried_again_holds_up_nobody(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as sent is read once, not for each of the segments, while nobody else may write."""
+    exporter_rows.register(state, {VIEWER: FROM_BEGINNING}, {})
+    names = [f"2026-11-{day:02}T10.jsonl" for day in range(1, 31)]
+    for name in names:
+        done(state, name, (0, 100), asides=(aside(name, 10, 20),))
+    reads: list[tuple[Any, ...]] = []
+    sent_of = exporter_rows.sent
+    monkeypatch.setattr(exporter_rows, "sent", lambda *given: reads.append(given) or sent_of(*given))
+    exporter_rows.try_again(state, VIEWER[0])
+    assert len(reads) == 1
+    assert sent(state) == {name: [(0, 10), (20, 100)] for name in names}
 
 
 def test_a_deleted_segment_is_forgotten_and_what_was_lost_with_it_counted(state: State) -> None:

@@ -173,3 +173,12 @@ def test_reading_another_version_says_what_to_do(tmp_path: Path, version: int, w
         State.reading(path)
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (version,)
+
+
+def test_what_another_user_owns_is_not_to_be_moved_away(tmp_path: Path) -> None:
+    """A file that can't be opened is a matter of rights; only one that is damaged is made anew."""
+    (tmp_path / "state.db").mkdir()  # nobody may open that, not even root
+    with pytest.raises(
+        StateError, match=r"unable to open database file\. Run this as the user whom the folder belongs to"
+    ):
+        State.open(tmp_path / "state.db")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.decoding import Decoder, DecodingLimits, MalformedBodyError
+from collector.decoding.json_slices import cut
 from instrumentation.redaction import Redactor
 from processors.observation import Projection
 from tests.collector.decoding.requests import decode, to_json
@@ -179,3 +181,14 @@ def test_a_record_nested_too_deep_in_a_sliced_body_is_refused_alone(encoding: An
     records, _, rejected, reasons = decode("traces", body, encoding=encoding, slice_bytes=100)
     assert [record["batch_index"] for record in records] == [number for number in range(50) if number != 30]
     assert (rejected, reasons) == (1, "a record can't be read: a value is nested deeper than 31 levels")
+
+
+def test_records_of_almost_nothing_are_cut_in_no_more_memory_than_their_text() -> None:
+    """Fifty thousand empty spans are 150 kB; a list of where each lies would be megabytes."""
+    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * 50_000 + b"{}]}]}]}"
+    tracemalloc.start()
+    try:
+        assert sum(piece.request.count(b"{}") for piece in cut(body, 2**15)) == 50_001
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
+    finally:
+        tracemalloc.stop()

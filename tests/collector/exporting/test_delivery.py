@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any
 
@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.exporting import delivery
-from collector.exporting.delivery import Delivery, Piece, Settled, StoppedError
+from collector.exporting.delivery import Delivery, Piece, Settled
 from collector.exporting.pauses import Pauses
+from collector.exporting.progress import StoppedError
 from collector.exporting.settings import RetrySettings
 from collector.exporting.target import Failure, SendError, Taken
 from tests.support.scripted_target import ScriptedTarget, span
@@ -20,6 +21,8 @@ from tests.support.scripted_target import ScriptedTarget, span
 AWAY = SendError("nobody listens", Failure.AGAIN)
 LARGE = SendError("too large", Failure.TOO_LARGE)
 MALFORMED = SendError("no such field", Failure.MALFORMED)
+OWN_FAULT = SendError("its disk is full", Failure.MALFORMED, own_fault=True)
+LATE = SendError("no answer within 5 s", Failure.AGAIN, late=True)
 REFUSED = SendError("unknown token", Failure.REFUSED)
 START = 1000
 """Where the part begins in its segment, in bytes."""
@@ -75,6 +78,16 @@ def settings(**given: Any) -> RetrySettings:
     return RetrySettings.model_validate({"randomization_factor": 0, **given})
 
 
+def until(stopping: threading.Event) -> Callable[[float], None]:
+    """To wait as whoever sends does."""
+
+    def wait(seconds: float) -> None:
+        if stopping.wait(seconds):
+            raise StoppedError
+
+    return wait
+
+
 class Run:
     """A Delivery with what it told of its failures."""
 
@@ -82,7 +95,7 @@ class Run:
         self.failures: list[str] = []
         self.target = target
         stopping = clock or Clock()
-        self._delivery = Delivery("traces", target, settings(**retry), stopping, self.failures.append)
+        self._delivery = Delivery("traces", target, settings(**retry), until(stopping), self.failures.append)
 
     def __call__(self, part: Piece) -> list[Settled]:
         settled = list(self._delivery.deliver(part))
@@ -215,6 +228,53 @@ def test_a_target_that_takes_nothing_is_not_searched_for_ever() -> None:
     assert [numbers for numbers, refusal in told(run(spans(10))) if refusal] == [[3]]
 
 
+def test_a_receiver_that_fails_at_everything_is_waited_for(clock: Clock) -> None:
+    """After three parts for five minutes, then with a part each half minute, until it takes something."""
+    target = ScriptedTarget(lambda _numbers: OWN_FAULT)
+    run = Run(target, clock, initial_interval="30s", max_interval="30s")
+    for _ in range(3):
+        run(spans(2))
+    assert clock.waits == []
+    assert told(run(spans(2))) == [([0, 1], "its disk is full")]
+    assert 300 < clock.now <= 330
+    clock.waits.clear()
+    assert [told(run(spans(2))) for _ in range(2)] == 2 * [[([0, 1], "its disk is full")]]
+    assert clock.waits == [30, 30]
+    target.answer = lambda _numbers: None
+    run(spans(1))
+    target.answer = refusing({1}, OWN_FAULT).answer
+    assert told(run(spans(2))) == [([0], ""), ([1], "its disk is full")]
+
+
+def test_what_has_no_answer_in_time_is_sent_in_halves_at_last(clock: Clock) -> None:
+    """A slow receiver takes less at a time; one that has hung costs a few requests more once it is back."""
+    slow = ScriptedTarget(lambda numbers: LATE if len(numbers) > 2 else None)
+    assert told(Run(slow, clock)(spans(4))) == [([0, 1], ""), ([2, 3], "")]
+    assert [len(request) for request in slow.requests] == [4, 4, 4, 2, 2]
+    back = Run(listed(*20 * [LATE], None), clock)
+    assert told(back(spans(4))) == [([0], ""), ([1], ""), ([2, 3], "")]
+    mixed = Run(listed(LATE, LATE, AWAY, LATE, LATE, None), clock)
+    assert told(mixed(spans(4))) == [([0, 1, 2, 3], "")]
+
+
+def test_who_gives_up_after_some_time_does_not_wait_so_long_for_each_half(clock: Clock) -> None:
+    """What is late is set aside whole then."""
+    run = Run(listed(LATE), clock, initial_interval="10s", multiplier=1, max_elapsed_time="35s")
+    assert told(run(spans(4))) == [([0, 1, 2, 3], "no answer within 5 s")]
+
+
+def test_a_receiver_to_which_everything_is_too_large_is_not_asked_for_each_record() -> None:
+    """After three parts of which it took none: one request each."""
+    target = ScriptedTarget(lambda _numbers: LARGE)
+    run = Run(target)
+    costs = []
+    for _ in range(5):
+        before = len(target.requests)
+        assert all(one.refusal for one in run(spans(8)))
+        costs.append(len(target.requests) - before)
+    assert costs == [15, 15, 15, 1, 1]
+
+
 def test_a_refusal_is_borne_for_five_minutes(clock: Clock) -> None:
     """A token may be on its way; what is refused by then is set aside, whole."""
     run = Run(listed(REFUSED), clock, initial_interval="30s")
@@ -267,7 +327,7 @@ def test_who_is_stopped_while_waiting_ends_at_once() -> None:
         if target.requests[-1] == [1]:
             stopping.set()
 
-    pieces = Delivery("traces", target, settings(), stopping, failed).deliver(spans(2))
+    pieces = Delivery("traces", target, settings(), until(stopping), failed).deliver(spans(2))
     assert told([next(pieces)]) == [([0], "")]
     with pytest.raises(StoppedError):
         next(pieces)

@@ -37,6 +37,8 @@ BODY = trace_request([1, 2])
 SECRET = "Bearer canary-5ecret"
 PLAIN = {"insecure": True}
 Status = grpc.StatusCode
+NOT_CONNECTED = "failed to connect to all addresses; last error: UNKNOWN: "
+REFUSED = ": Failed to connect to remote host: Connection refused"
 
 
 @contextmanager
@@ -241,6 +243,48 @@ def test_another_kind_of_server_is_told() -> None:
     assert message.startswith(server.endpoint)
 
 
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (f"{NOT_CONNECTED}ipv4:10.0.0.7:3128{REFUSED}", "HERE can't be reached at 10.0.0.7:3128: Connection refused"),
+        (f"{NOT_CONNECTED}ipv6:%5B::1%5D:4317{REFUSED}", "HERE can't be reached at [::1]:4317: Connection refused"),
+        (
+            "errors resolving v:1: [field:hostname lookup error:address lookup failed for v:1: Domain name not found]",
+            "HERE can't be reached: Domain name not found",
+        ),
+    ],
+)
+def test_who_was_not_reached_has_not_answered(details: str, told: str) -> None:
+    """What gRPC's core says of it is a line that ends before its reason; of a name or a proxy the address is told."""
+    assert answered(grpc_refusal(Status.UNAVAILABLE, details)) == (Failure.AGAIN, None, told)
+
+
+def test_a_port_where_nobody_listens_can_not_be_reached() -> None:
+    """As gRPC's core tells it now."""
+    with scripted_grpc() as server:
+        endpoint = server.endpoint
+    with target(endpoint) as sending:
+        assert refused(sending) == (Failure.AGAIN, None, f"{endpoint} can't be reached: Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "own_fault", "late"),
+    [
+        (grpc_refusal(Status.INTERNAL), True, False),
+        (grpc_refusal(Status.UNKNOWN), True, False),
+        (grpc_refusal(Status.INVALID_ARGUMENT), False, False),
+        (grpc_refusal(Status.UNAVAILABLE), False, False),
+        (grpc_hang(), False, True),
+    ],
+)
+def test_whose_fault_it_is_is_told(behaviour: Behaviour, *, own_fault: bool, late: bool) -> None:
+    """A receiver that fails, and one that is late, may take the same another time or in another size."""
+    with scripted_grpc([behaviour]) as server, target(server.endpoint, timeout="300ms") as sending:
+        with pytest.raises(SendError) as caught:
+            sending.send("traces", BODY)
+        assert (caught.value.own_fault, caught.value.late) == (own_fault, late)
+
+
 def test_a_receiver_that_comes_back_is_found() -> None:
     """Nobody listens, then somebody does, then it is another process."""
     with scripted_grpc() as server:
@@ -287,6 +331,20 @@ def server_credentials(authority: trustme.CA, *names: str, client: bool = False)
     chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
     pair = (issued.private_key_pem.bytes(), chain)
     return grpc.ssl_server_credentials([pair], authority.cert_pem.bytes() if client else None, client)
+
+
+def test_why_a_certificate_is_not_trusted_is_told(authority: trustme.CA, tmp_path: Path) -> None:
+    """An unknown authority, and a name that it does not hold: the reason itself, not the beginning of gRPC's line."""
+    ca = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    with scripted_grpc(credentials=server_credentials(authority, "viewer.example")) as server:
+        told = f"no trust between this side and {server.endpoint}: "
+        for tls, reason in (
+            ({}, "unable to get local issuer certificate"),
+            ({"ca_file": str(ca)}, "Hostname Verification Check failed"),
+        ):
+            with target(server.endpoint, tls=tls, timeout="2s") as sending:
+                assert refused(sending) == (Failure.AGAIN, None, told + reason)
 
 
 def test_a_certificate_is_trusted_by_its_authority(authority: trustme.CA, tmp_path: Path) -> None:

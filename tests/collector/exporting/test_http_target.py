@@ -64,6 +64,23 @@ def answered(*behaviours: Behaviour, **given: Any) -> tuple[Failure, float | Non
         return failure, wanted, message.replace(f"{server.url}/v1/traces", "URL")
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "own_fault", "late"),
+    [
+        (http_answer(500), True, False),
+        (http_answer(400), False, False),
+        (http_answer(503), False, False),
+        (http_hang(), False, True),
+    ],
+)
+def test_whose_fault_it_is_is_told(behaviour: Behaviour, *, own_fault: bool, late: bool) -> None:
+    """A receiver that fails, and one that is late, may take the same another time or in another size."""
+    with scripted_http([behaviour]) as server, target(server.url, timeout="300ms") as sending:
+        with pytest.raises(SendError) as caught:
+            sending.send("traces", BODY)
+        assert (caught.value.own_fault, caught.value.late) == (own_fault, late)
+
+
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 def test_a_request_arrives_as_it_was(compression: str) -> None:
     """With the headers of OTLP/HTTP, our name and those that are configured."""
@@ -227,7 +244,12 @@ def test_how_long_to_wait_is_heard(headers: dict[str, str], seconds: float | Non
         (Status(message="span 3 has\n no \x1b[31mid").SerializeToString(), PROTOBUF, ": span 3 has no [31mid"),
         (b'{"code": 3, "message": "span 3 has no id"}', JSON, ": span 3 has no id"),
         (b"span 3 has no id\n", "text/plain; charset=utf-8", ": span 3 has no id"),
+        (b'{"error": "span 3 has no id"}', JSON, ": span 3 has no id"),
+        (b'{"error": {"code": 3, "message": "span 3 has no id"}}', JSON, ": span 3 has no id"),
+        (b'{"detail": "span 3 has no id"}', "application/problem+json", ": span 3 has no id"),
+        (b'{"message": 3, "error": ["span 3"]}', JSON, ""),
         (b"<html>span 3", "text/html", ""),
+        (b"<html><TITLE>400 &lt;HTTP&gt; to\nHTTPS</TITLE>", "text/html; charset=utf-8", ": 400 <HTTP> to HTTPS"),
         (b"\xff", PROTOBUF, ""),
         (b"[1", JSON, ""),
         (b"[1]", JSON, ""),
@@ -235,7 +257,7 @@ def test_how_long_to_wait_is_heard(headers: dict[str, str], seconds: float | Non
     ],
 )
 def test_the_reason_of_a_refusal_is_told(body: bytes, kind: str, said: str) -> None:
-    """One short line of the Status, in protobuf or JSON, or of a text."""
+    """One short line of the Status, in protobuf or JSON, of a text, or of what gateways and proxies answer."""
     assert answered(http_answer(400, body, kind=kind)) == (Failure.MALFORMED, None, f"URL answered 400{said}")
 
 
@@ -278,6 +300,11 @@ def test_no_more_is_read_of_an_answer_than_is_of_use(status: int) -> None:
     assert len(sent) < 30
 
 
+def asking() -> int:
+    """The threads of requests on their way; what other tests left in this process has threads too."""
+    return sum(thread.name == "otlp-http" for thread in threading.enumerate())
+
+
 def test_no_cookie_is_kept() -> None:
     """What one answer wants to be repeated, the next request does not hold."""
     with scripted_http([http_answer(headers={"Set-Cookie": "a=1"})]) as server, target(server.url) as sending:
@@ -299,11 +326,11 @@ def test_no_cookie_is_kept() -> None:
 def test_the_time_is_kept_whatever_comes(behaviour: Behaviour) -> None:
     """Nothing, or a byte now and then, of the header or of the body: the connection is cut, the next request works."""
     began = time.monotonic()
-    threads = threading.active_count()
+    threads = asking()
     found = answered(behaviour, timeout="300ms")
     assert found == (Failure.AGAIN, None, "URL did not answer within 0.3 s")
     assert time.monotonic() - began < 10
-    while threading.active_count() > threads:
+    while asking() > threads:
         assert time.monotonic() - began < 20, "a thread is left behind"
         time.sleep(0.01)
 
@@ -369,10 +396,10 @@ def test_a_request_of_which_nothing_is_heard_holds_up_no_thread_more(monkeypatch
         url = "http://slow.test:4318/v1/traces"
         assert refused(sending) == (Failure.AGAIN, None, f"{url} did not answer within 0.2 s")
         assert asked.is_set()
-        threads = threading.active_count()
+        threads = asking()
         waiting = "the request before has not ended yet: do the name servers answer?"
         assert [refused(sending) for _ in range(2)] == 2 * [(Failure.AGAIN, None, waiting)]
-        assert threading.active_count() == threads
+        assert asking() == threads
         released.set()
         reason = f"{url} can't be reached or broke the connection off: Temporary failure in name resolution"
         assert refused(sending) == (Failure.AGAIN, None, reason)

@@ -13,12 +13,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from collector.exporting.forwarding import Forwarding
 from collector.exporting.measures import ExporterMeasures
-from collector.exporting.registration import register
+from collector.exporting.registration import forget_others, register
 from collector.settings import CollectorSettings
 from storage import State, exporter_rows
+from storage import state as state_module
 from storage.exporter_rows import ExporterRow, Outcome, lag_seconds
 from storage.names import OWN_FOLDER
-from storage.ranges import WHOLE
+from storage.ranges import WHOLE, Ranges
 from tests.support.hostile_receiver import grpc_hang, scripted_grpc, scripted_http
 from tests.support.scripted_target import numbers_of, span
 
@@ -76,6 +77,53 @@ def test_exporters_are_known_by_the_pipelines_that_list_them(state: State, tmp_p
         (VIEWER, "logs"): {SEGMENT: whole},
         (VIEWER, "traces"): {SEGMENT: whole, "2026-11-22T10.2.jsonl": whole},
     }
+
+
+def test_a_configuration_that_never_serves_costs_no_exporter_what_it_has_to_send(
+    state: State, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is forgotten when another one serves, not before; the log says what went with it, and what is new."""
+    caplog.set_level("INFO", "collector.exporting")
+    old = settings({VIEWER: {"endpoint": "http://127.0.0.1:14318"}}, traces=[VIEWER], logs=[VIEWER])
+    queue = {"sending_queue": {"start_at": "beginning"}}
+    new = settings({CLOUD: {"endpoint": "127.0.0.1:14317", **queue}}, traces=[CLOUD])
+    register(state, tmp_path, old)
+    put(tmp_path, "traces", SEGMENT)
+    traces = (VIEWER, "traces")
+    outcome = Outcome({"set_aside_records": 1200}, done=(SEGMENT, (0, 50)))
+    exporter_rows.record(state, traces, outcome, Ranges([(0, 50)]), 0)
+    exporter_rows.looked(state, traces, waiting_bytes=2500, oldest_unix_nano=NOW, now_unix_nano=NOW)
+    before = exporter_rows.rows(state)
+    register(state, tmp_path, new)
+    register(state, tmp_path, old)
+    forget_others(state, old)
+    assert exporter_rows.rows(state) == before
+    assert {name: list(parts) for name, parts in exporter_rows.sent(state, traces).items()} == {SEGMENT: [(0, 50)]}
+    caplog.clear()
+    register(state, tmp_path, new)
+    forget_others(state, new)
+    assert [(row.exporter, row.stream) for row in exporter_rows.rows(state)] == [(CLOUD, "traces")]
+    gone = "no pipeline lists it any more; it is forgotten"
+    left = "2,500 bytes of records that were not sent and 1,200 records that were set aside"
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", f"{CLOUD} traces: is new, and begins with all that is there (sending_queue.start_at)"),
+        ("INFO", f"{VIEWER} logs: {gone}"),
+        ("WARNING", f"{VIEWER} traces: {gone} with {left}"),
+    ]
+
+
+def test_a_locked_database_keeps_nobody_from_serving(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is to be forgotten is forgotten with the next start."""
+    register(state, tmp_path, settings({VIEWER: {"endpoint": "http://127.0.0.1:14318"}}, traces=[VIEWER]))
+    monkeypatch.setattr(state_module, "_BUSY_TIMEOUT_SECONDS", 0.02)
+    path = tmp_path / OWN_FOLDER / "state.db"
+    with closing(State.open(path)) as other, other.transaction(), closing(State.open(path)) as hasty:
+        forget_others(hasty, settings({}, traces=[]))
+    told = "exporters that no pipeline lists any more are not forgotten yet: state.db: database is locked"
+    assert caplog.messages == [told]
+    assert [row.exporter for row in exporter_rows.rows(state)] == [VIEWER]
 
 
 def test_how_far_an_exporter_is_behind() -> None:

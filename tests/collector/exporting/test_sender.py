@@ -193,6 +193,45 @@ def test_a_problem_is_told_while_it_lasts(folder: Folder, caplog: pytest.LogCapt
     assert folder.row().failed_requests == len(target.requests) - 1
 
 
+def test_the_same_problem_is_told_once_whatever_numbers_it_holds(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor do two that take turns, or a receiver with ever other words, fill the log."""
+    said = [f"answered 503: request {number:032x} is number {number}" for number in range(20)]
+    said += [f"word {'abc'[number % 3] * (number % 40 + 1)}" for number in range(60)]
+    left = list(said)
+    folder.spans(FIRST, 1)
+    folder.send_all(ScriptedTarget(lambda _numbers: SendError(left.pop(0), Failure.AGAIN) if left else None))
+    assert caplog.messages[:2] == [f"otlp_http/viewer traces: {one}" for one in (said[0], said[20])]
+    assert len(caplog.messages) == 10
+
+
+def test_what_is_passed_over_and_what_a_viewer_says_to_what_it_takes_is_told(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The protocol has words without a rejection too: a warning, or advice."""
+    folder.put(FIRST, span(1), b"{torn", b"[]", span(2))
+    row = folder.send_all(ScriptedTarget(lambda _numbers: Taken(0, "your SDK is old")))
+    assert (row.sent_records, row.unreadable_records, row.problem) == (2, 2, "")
+    assert caplog.messages == [
+        "otlp_http/viewer traces: all was taken, with the words: your SDK is old",
+        f"otlp_http/viewer traces: 2 lines of {FIRST} hold no record and are passed over",
+    ]
+
+
+def test_who_waits_for_a_viewer_looks_at_what_comes_meanwhile(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that asks for a quarter of an hour hides neither how much waits nor since when."""
+    monkeypatch.setattr(progress, "_REST_SECONDS", 0.005)
+    folder.put(FIRST, span(1, NOW - 5))
+    busy = SendError("come back later", Failure.AGAIN, 900.0)
+    target = ScriptedTarget(lambda _numbers: busy)
+    with folder.sending(target):
+        until(lambda: target.requests)
+        path = folder.put(FIRST, span(2, NOW - 4))
+        until(lambda: folder.row().waiting_bytes == path.stat().st_size)
+    assert (folder.row().oldest_unix_nano, len(target.requests)) == (NOW - 5, 1)
+
+
 @pytest.mark.usefixtures("_impatient")
 def test_a_locked_database_is_waited_for(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
     """What was acknowledged is written down once that is possible, and not sent again."""
@@ -221,6 +260,27 @@ def test_what_was_acknowledged_but_not_written_down_is_sent_again(folder: Folder
     with folder.sending(target):
         until(lambda: folder.row().sent_records)
     assert (target.requests, folder.row().sent_records) == ([[1, 2], [1, 2]], 2)
+
+
+def test_two_senders_at_a_time_forget_nothing_that_either_has_sent(folder: Folder) -> None:
+    """The collector was killed: the sender of its next start is there before the last request of the old one ends."""
+    folder.spans(FIRST, *range(4))
+    asked, goes_on, stopping = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(_numbers: list[int]) -> None:
+        asked.set()
+        assert goes_on.wait(LONGEST_SECONDS)
+
+    old = folder.sender(ScriptedTarget(slow), stopping)
+    old.start()
+    assert asked.wait(LONGEST_SECONDS)
+    folder.spans(FIRST, *range(4, 8))
+    folder.send_all(ScriptedTarget())
+    stopping.set()
+    goes_on.set()
+    old.join(LONGEST_SECONDS)
+    assert folder.row().sent_records == 12
+    assert held_in(folder.path).waiting == frozenset()
 
 
 def test_a_segment_that_is_compressed_meanwhile_is_sent_once(folder: Folder) -> None:
@@ -280,7 +340,7 @@ def test_an_exporter_that_is_known_no_more_ends(folder: Folder, answer: SendErro
     target = ScriptedTarget(lambda _numbers: answer)
     with folder.sending(target) as running:
         until(lambda: target.requests)
-        folder.register(("otlp_grpc/other", "traces"))
+        exporter_rows.forget_others(folder.state, ())
         running.join(LONGEST_SECONDS)
         assert not running.is_alive()
     assert target.closed
@@ -384,13 +444,29 @@ def test_a_damaged_segment_is_given_up_and_the_others_are_sent(folder: Folder) -
     target = ScriptedTarget()
     row = folder.send_all(target)
     (aside,) = exporter_rows.all_set_aside(folder.state)
-    assert (aside.segment, aside.start, aside.records) == (FIRST, 0, 0)
+    assert (aside.segment, aside.start, aside.records) == (FIRST, 0, row.set_aside_records) == (FIRST, 0, 1)
     assert row.problem == aside.reason == f"{packed}: Compressed file ended before the end-of-stream marker was reached"
     packed.write_bytes(gzip.compress(span(1) + b"\n"))
     exporter_rows.try_again(folder.state, KEY[0])
     with folder.sending(target):
         until(lambda: folder.row().sent_records == 2)
     assert target.taken == [2, 1]
+
+
+def test_a_segment_that_can_not_be_opened_is_told_and_the_others_are_sent(folder: Folder) -> None:
+    """It waits until somebody mends that: another owner, or a folder of its name."""
+    (folder.stream / FIRST).mkdir()
+    folder.spans(SECOND, 1)
+    target = ScriptedTarget()
+    with folder.sending(target):
+        until(lambda: folder.row().problem)
+        folder.spans(SECOND, 2)
+        until(lambda: folder.row().sent_records == 2)
+        assert FIRST in folder.row().problem
+        (folder.stream / FIRST).rmdir()
+        folder.spans(FIRST, 3)
+        until(lambda: folder.row().sent_records == 3)
+    assert target.taken == [1, 2, 3]
 
 
 def test_what_can_not_be_sent_or_need_not_be_is_counted(folder: Folder) -> None:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from collector.exporting import unsent
 from collector.exporting.unsent import Order, Part, UnreadableError, Unsent
 from storage.compression import compress
+from storage.holding import left_of
 from storage.names import segments
-from storage.ranges import WHOLE, Ranges
+from storage.ranges import WHOLE, Range, Ranges
 from storage.reader import plain_name
 
 NAMES = (
@@ -206,6 +207,29 @@ def test_a_segment_that_is_deleted_while_it_is_read_holds_up_nobody(stream: Segm
     with reading(stream) as reader:
         parts = drain(reader, lambda number: gone.unlink() if number == 3 else None)
     assert lines(parts) == [f"{name} {number}" for name in (FIRST, THIRD) for number in range(10)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_segments_that_are_done_are_not_looked_at_again(
+    stream: Segments, monkeypatch: pytest.MonkeyPatch, *, packed: bool
+) -> None:
+    """While others are left: a backlog of a year of hours costs no more by the hour than one of a day."""
+    names = [f"2026-{month:02}-{day:02}T10.jsonl" for month in range(1, 6) for day in range(1, 21)]
+    for name in names:
+        stream.put(name, b"one", b"two")
+        if packed:
+            stream.compress(name)
+    looks = 0
+
+    def counted(*given: Any) -> list[Range]:
+        nonlocal looks
+        looks += 1
+        return left_of(*given)
+
+    monkeypatch.setattr(unsent, "left_of", counted)
+    with reading(stream) as reader:
+        assert [part.segment for part in drain(reader)] == names
+    assert looks < 5 * len(names)
 
 
 def test_what_is_written_under_an_earlier_name_is_sent_too(stream: Segments) -> None:

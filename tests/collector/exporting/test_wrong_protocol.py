@@ -35,3 +35,11 @@ def test_grpc_to_a_port_of_http_says_so() -> None:
         told = f"{server.endpoint} speaks no gRPC: name its port for gRPC, or use otlp_http"
         settings = OtlpGrpcSettings.model_validate({"endpoint": server.endpoint, "tls": {"insecure": True}})
         assert _refused(GrpcTarget(settings)) == (Failure.AGAIN, told)
+
+
+def test_http_to_a_port_of_grpc_says_so() -> None:
+    """The other way round."""
+    with scripted_grpc() as server:
+        url = f"http://{server.endpoint}"
+        told = f"{url}/v1/traces speaks gRPC: name its port for HTTP, or use otlp_grpc"
+        assert _refused(HttpTarget(OtlpHttpSettings(endpoint=url))) == (Failure.AGAIN, told)
