@@ -23,7 +23,7 @@ import click
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
 @click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
 def import_(**given: Any) -> None:
-    """Take in the log FILE of another program (- is standard input, .gz is unpacked), each line once.
+    """Take in the log FILE of another program (- is standard input; gzip and zstd are unpacked), each line once.
 
     Its records have the times that they tell: they enter derived streams and rollups, and never a live alert. A file
     that was taken in before adds only what is new in it; of one that is being written the unfinished end waits for

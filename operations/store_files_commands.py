@@ -66,7 +66,7 @@ def export(**given: Any) -> None:
 @_CONFIG
 @_JSON
 def import_(**given: Any) -> None:
-    """Take in FILES of OTLP JSON lines (- is standard input, .gz is unpacked), each once.
+    """Take in FILES of OTLP JSON lines (- is standard input; gzip and zstd are unpacked), each once.
 
     They are checked, redacted and limited as what is received. Their records keep the times that they tell: they enter
     derived streams and rollups, and never a live alert. What can't be read is told with its line; the rest goes on.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from operations.importing.unpacking import PACKED, opened
+from storage.manifest import DAMAGED
+
 _CHUNK_LINES = 2000
+_CHUNK_BYTES = 4 * 2**20
 _MAX_LINE_BYTES = 2**20
 """A longer line is cut: no log record may be as long."""
 _MESSAGE_LINES = 2000
@@ -36,17 +39,15 @@ class Imported:
     digest: str
 
 
-def opened(path: Path) -> BinaryIO:
-    """`-` is standard input; `.gz` is unpacked. Raise OSError."""
-    if str(path) == "-":
-        return sys.stdin.buffer
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]  # it reads bytes
+def is_stream(path: Path) -> bool:
+    """Standard input, or another pipe: it is read but once, and has no other beginning to be known by."""
+    return str(path) == "-" or not path.is_file()
 
 
 def where_it_ended(path: Path, known: Iterable[Imported]) -> Imported:
     """The longest of the known beginnings that this file has, whatever its name; 0 bytes when it is new."""
     digest, best, offset = hashlib.blake2b(), Imported(0, ""), 0
-    with opened(path) as file:
+    with suppress(*DAMAGED), opened(path) as file:  # it is told when it is read on
         for one in sorted(known, key=lambda one: one.bytes):
             while offset < one.bytes:
                 chunk = file.read(min(1 << 20, one.bytes - offset))
@@ -66,15 +67,16 @@ def chunks(
 
     A chunk ends at the offset `cut`, so that what was sent already is sent as it was, though the file has grown since.
     While the file is being written its end waits for the next run: a line without an end, or with `begins` a message
-    that may go on.
+    that may go on. Raise one of DAMAGED after all that comes before the damage.
     """
     digest = hashlib.blake2b()
-    end = 0
+    end, since = 0, start
+    faults: list[Exception] = []
     kept: list[Line] = []
     message: _Message | None = None
     with opened(path) as file:
         settled = _is_settled(path)
-        for number, raw in enumerate(_lines(file), 1):
+        for number, raw in enumerate(_lines(file, faults), 1):
             begun, end = end, end + len(raw)
             if begun < start:  # also the rest of a line that had no end
                 digest.update(raw)
@@ -86,9 +88,9 @@ def chunks(
             if message is not None:
                 kept += message.lines(begun)
                 digest.update(b"".join(message.raw))
-            if len(kept) >= _CHUNK_LINES or (kept and begun == cut):
+            if len(kept) >= _CHUNK_LINES or (kept and (begun == cut or begun - since >= _CHUNK_BYTES)):
                 yield kept, Imported(begun, digest.hexdigest())
-                kept = []
+                kept, since = [], begun
             message = _Message(number, [text], [raw])
     if message is not None and (settled or (begins is None and message.raw[-1].endswith(b"\n"))):
         kept += message.lines(end)
@@ -97,6 +99,8 @@ def chunks(
         end -= sum(map(len, message.raw))
     if kept:
         yield kept, Imported(end, digest.hexdigest())
+    for fault in faults:
+        raise fault
 
 
 @dataclass(slots=True)
@@ -123,12 +127,15 @@ class _Message:
 
 def _is_settled(path: Path) -> bool:
     """Whether nobody has written to it for some seconds; what is compressed or piped is whole."""
-    if str(path) == "-" or path.suffix == ".gz":
+    if is_stream(path) or path.suffix in PACKED:
         return True
     return time.time() - path.stat().st_mtime > _SETTLED_SECONDS
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _lines(file: BinaryIO, faults: list[Exception]) -> Iterator[bytes]:
     """However long they are, in bounded memory: what is longer than a megabyte comes in parts."""
-    while raw := file.readline(_MAX_LINE_BYTES):
-        yield raw
+    try:
+        while raw := file.readline(_MAX_LINE_BYTES):
+            yield raw
+    except DAMAGED as fault:
+        faults.append(fault)

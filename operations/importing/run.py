@@ -8,7 +8,7 @@ import sys
 import tempfile
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Protocol
 
 import click
 import orjson
-import urllib3
 from rich.console import Console
 from rich.progress import Progress
 
@@ -28,9 +27,10 @@ from operations.importing.fossawork import FossaWork
 from operations.importing.journal import Before, known, opened
 from operations.importing.jsonl import JsonLines
 from operations.importing.local_zone import LocalZone
-from operations.importing.reading import Imported, Line, chunks
+from operations.importing.reading import Imported, Line, chunks, is_stream
 from operations.importing.requests import request
 from operations.importing.sshd import Sshd
+from operations.importing.taken import Taken, broken_off, counted_records
 from operations.importing.taking import alone
 from operations.importing.taking import opened as taking
 from storage import FolderInUseError, StateError, StoreError, StoreFormatError
@@ -38,6 +38,7 @@ from storage.manifest import DAMAGED
 
 _SHOWN = 5
 _SERVICES = {"sshd": "sshd", "jsonl": "imported", "fossawork": "fossawork-backend"}
+_ALL = Taken(0, "")
 _FAULTS = (*DAMAGED, StoreError, StateError, StoreFormatError, FolderInUseError, MalformedBodyError)
 
 
@@ -65,9 +66,15 @@ class _Result:
     lines: int = 0
     records: int = 0
     not_understood: int = 0
+    refused: int = 0
+    """Records that are beyond the limits."""
     skipped_bytes: int = 0
     problems: list[str] = field(default_factory=list)
-    """Of the first lines that were not understood."""
+    """Of the first lines that were not understood, or refused."""
+
+    def problem(self, told: str) -> None:
+        if len(self.problems) < _SHOWN:
+            self.problems.append(told)
 
 
 def run(
@@ -92,10 +99,10 @@ def run(
     reader = _form(form, zone, year, _mapped(mapping))
     try:
         with _readable(file, form) as path:
-            source = _Source(path, form, reader, is_stream=str(file) == "-")
+            source = _Source(path, form, reader, is_stream=is_stream(file))
             if dry_run:
                 before = Before() if source.is_stream or again else known(folder, path, form)
-                _read(source, result, before, lambda *_: None)
+                _read(source, result, before, lambda *_: _ALL)
             else:
                 name = service or _SERVICES[form]
                 with taking(configuration, folder) as take:
@@ -103,11 +110,11 @@ def run(
                         source, result, folder, lambda made, line: take(LOGS, request(made, name, line)), again=again
                     )
     except _FAULTS as error:
-        raise click.ClickException(f"{file}: {error}") from error
-    except urllib3.exceptions.HTTPError as error:
-        raise click.ClickException(f"the sidecar did not take it: {error}; run it again to go on") from error
+        is_kept = not again and not dry_run and not is_stream(file)
+        told = broken_off(error, 0 if dry_run else result.records, is_kept=is_kept)
+        raise click.ClickException(f"{file}: {told}") from error
     _tell(result, dry_run=dry_run, as_json=as_json)
-    sys.exit(1 if result.lines and not result.records else 0)
+    sys.exit(1 if result.refused or (result.lines and not result.records) else 0)
 
 
 def _zone(name: str) -> tzinfo:
@@ -135,33 +142,35 @@ def _form(form: str, zone: tzinfo, year: int | None, mapping: Mapping[str, str])
 
 @contextmanager
 def _readable(file: Path, form: str) -> Iterator[Path]:
-    """Standard input too, where a form has to be looked through before it is read."""
-    if str(file) != "-" or form != "sshd":
+    """A pipe too, where a form has to be looked through before it is read."""
+    if form != "sshd" or not is_stream(file):
         yield file
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "standard-input.log")
-        with copy.open("wb") as target:
-            shutil.copyfileobj(sys.stdin.buffer, target)
+        copy = Path(folder, "copy.log")
+        with copy.open("wb") as target, sys.stdin.buffer if str(file) == "-" else file.open("rb") as source:
+            shutil.copyfileobj(source, target)
         os.utime(copy, (0, 0))  # nobody writes to it any more
         yield copy
 
 
 def _import(
-    source: _Source, result: _Result, folder: Path, send: Callable[[Sequence[Entry], int], object], *, again: bool
+    source: _Source, result: _Result, folder: Path, send: Callable[[Sequence[Entry], int], Taken], *, again: bool
 ) -> None:
     with alone(folder), opened(folder, source.form) as journal:
         before = Before() if source.is_stream or again else journal.before(source.file)
 
-        def taken(entries: Sequence[Entry], lines: Sequence[Line], imported: Imported) -> None:
+        def taken(entries: Sequence[Entry], lines: Sequence[Line], imported: Imported) -> Taken:
             # What has told nothing may have been read as the wrong form: it can be tried again.
             tells = not source.is_stream and bool(entries or result.records or before.ended.bytes)
+            answer = _ALL
             if entries:
                 if tells:
                     journal.sending(imported)
-                send(entries, lines[0].number)
+                answer = send(entries, lines[0].number)
             if tells:
                 journal.sent(imported, len(entries))
+            return answer
 
         _read(source, result, before, taken)
 
@@ -170,20 +179,29 @@ def _read(
     source: _Source,
     result: _Result,
     before: Before,
-    taken: Callable[[Sequence[Entry], Sequence[Line], Imported], None],
+    taken: Callable[[Sequence[Entry], Sequence[Line], Imported], Taken],
 ) -> None:
     start = result.skipped_bytes = before.ended.bytes
     if isinstance(source.reader, Sshd):
-        source.reader.begin(line.text for lines, _ in chunks(source.file, start) for line in lines)
+        source.reader.begin(_texts(source.file, start))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("importing", total=None)
         for lines, imported in chunks(source.file, start, source.begins, before.sending):
             entries = [entry for line in lines for entry in _entries(source.reader, line, result)]
-            taken(entries, lines, imported)
+            answer = taken(entries, lines, imported)
             result.lines += len(lines)
-            result.records += len(entries)
+            result.records += len(entries) - answer.rejected
+            result.refused += answer.rejected
+            if answer.rejected:
+                place = f"lines {lines[0].number}-{lines[-1].number}"
+                result.problem(f"{place}: {counted_records(answer.rejected)} refused: {answer.message}")
             progress.update(task, description=f"{result.records:,} records")
+
+
+def _texts(file: Path, start: int) -> Iterator[str]:
+    with suppress(*DAMAGED):  # it is told when its lines are taken in
+        yield from (line.text for lines, _ in chunks(file, start) for line in lines)
 
 
 def _entries(reader: Form, line: Line, result: _Result) -> list[Entry]:
@@ -191,8 +209,7 @@ def _entries(reader: Form, line: Line, result: _Result) -> list[Entry]:
         return list(reader.entries(line.text))
     except NotUnderstoodError as error:
         result.not_understood += 1
-        if len(result.problems) < _SHOWN:
-            result.problems.append(f"line {line.number}: {error}")
+        result.problem(f"line {line.number}: {error}")
         return []
 
 
@@ -202,6 +219,7 @@ def _tell(result: _Result, *, dry_run: bool, as_json: bool) -> None:
             "lines": result.lines,
             "records": result.records,
             "not_understood": result.not_understood,
+            "refused": result.refused,
             "skipped_bytes": result.skipped_bytes,
             "problems": result.problems,
             "dry_run": dry_run,
@@ -210,10 +228,12 @@ def _tell(result: _Result, *, dry_run: bool, as_json: bool) -> None:
         return
     for problem in result.problems:
         click.echo(problem, err=True)
-    if result.not_understood > len(result.problems):
-        click.echo(f"… and {result.not_understood - len(result.problems)} more lines", err=True)
+    if result.not_understood > _SHOWN:
+        click.echo(f"{result.not_understood:,} lines were not understood", err=True)
+    if result.refused:
+        click.echo(f"{counted_records(result.refused)} refused", err=True)
     before = f"; {result.skipped_bytes:,} bytes were taken in before" if result.skipped_bytes else ""
     did = "would be taken in" if dry_run else "taken in"
     click.echo(f"{result.lines:,} lines, {result.records:,} records {did}{before}")
-    if result.lines and not result.records:
+    if result.lines and not result.records and not result.refused:
         click.echo("nothing was understood, so nothing is remembered: try another --format or --map", err=True)

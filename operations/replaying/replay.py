@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from operations.replaying.journal import Journal
-from operations.replaying.lines import Found, found
 from operations.replaying.pace import Pace
-from operations.replaying.plan import Part
 from operations.replaying.progress import Signs
 from operations.replaying.sending import Deliver, Delivery
 from operations.replaying.wanted import Wanted
+from operations.stored_lines import Found, found
+from operations.stored_segments import Part
 
 _BATCH_BYTES = 2 * 2**20
 _SAVE_SECONDS = 1.0
@@ -87,7 +87,7 @@ class Replay:
     def run(self, sequences: Sequence[Sequence[Part]]) -> None:
         """Raise StoppedError, or OSError when the position can't be kept; it is kept whatever happens."""
         try:
-            for one in found(self._wanted, sequences, self.result.unread):
+            for one in found(self._wanted.selection, sequences, self.result.unread):
                 self._take(one)
             self._deliver_all()
         finally:

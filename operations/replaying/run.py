@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -17,14 +18,14 @@ from alerting.plain_text import plain
 from collector.exporting.target import Target
 from operations.replaying.journal import Journal, journal_path, unfinished
 from operations.replaying.pace import Pace, shift_to_now
-from operations.replaying.plan import Part, sequences
 from operations.replaying.progress import Signs
 from operations.replaying.replay import Replay
 from operations.replaying.sending import Sender, StoppedError, counted
-from operations.replaying.services import told_services
 from operations.replaying.summary import Ended, show, told_period
 from operations.replaying.target import refuse_own, target_of
 from operations.replaying.wanted import Wanted, wanted_of
+from operations.stored_segments import Part, sequences
+from operations.stored_services import told_names, told_services
 from storage import FolderInUseError, StoreFormatError
 from storage.lock import FolderLock
 
@@ -46,11 +47,11 @@ def run(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    """Raise click.ClickException; end with 1 when not everything was taken, with 130 after Ctrl-C."""
+    """Raise click.ClickException; end with 1 when not everything was taken, with 130 after Ctrl-C or SIGTERM."""
     wanted = wanted_of(**asked)
     target = target_of(wanted.endpoint, protocol, headers, insecure=insecure, ca_file=ca_file)
     try:
-        with closing(target):
+        with closing(target), _stopped_by_sigterm():
             refuse_own(wanted.folder, wanted.endpoint)
             with _alone(wanted, dry_run=dry_run) as path:
                 journal = _journal(path, wanted, restart=restart)
@@ -63,6 +64,16 @@ def run(
     except KeyboardInterrupt:
         sys.exit(_CTRL_C)
     sys.exit(code)
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """As `timeout` and systemd send it: what was sent is remembered as after Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -111,7 +122,7 @@ class _Run:
 
     def go(self, target: Target, give_up_after: float, *, as_json: bool) -> int:
         """The exit code."""
-        parts = sequences(self._wanted, self._journal.positions)
+        parts = sequences(self._wanted.selection, self._wanted.signals, self._journal.positions)
         began = time.monotonic()
         problem, code = "", 0
         with Signs(_bytes(parts)) as signs:
@@ -162,10 +173,11 @@ class _Run:
             self._tell_services()
 
     def _tell_services(self) -> None:
-        there = told_services(self._wanted) if self._wanted.services else ""
+        wanted = self._wanted
+        there = told_services(wanted.selection, wanted.signals) if wanted.services else ""
         if there:
-            asked = ", ".join(plain(name, 80) for name in sorted(self._wanted.services))
-            signals = " or ".join(self._wanted.signals)
+            asked = told_names(wanted.services)
+            signals = " or ".join(wanted.signals)
             click.echo(f"no {signals} of {asked} in this time; there are of: {there}", err=True)
 
 

@@ -12,6 +12,7 @@ from analysis.period import Period
 from operations.period import definite_period
 from operations.reading import ARCHIVE, Reading, archive_of
 from operations.replaying.signals import SIGNALS
+from operations.stored_segments import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Wanted:
     shift_to_now: bool
     identity: Mapping[str, object]
     """What the same command says again."""
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(self.folder, self.archive, self.period, self.services)
 
 
 def wanted_of(

@@ -1,8 +1,11 @@
-"""Where exported files go: beside their place as NAME.part until all of them are whole."""
+"""Where exported files go: beside their place as NAME.XXXXXXXX.part until all of them are whole."""
 
 from __future__ import annotations
 
 import os
+import secrets
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +16,8 @@ import click
 from storage.sync import sync_file, sync_folder
 
 STANDARD_OUTPUT = "-"
+_TERMINATED = 143
+"""As shells tell it: 128 and the signal's number."""
 _SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".parquet", ".gz"})
 _ALSO = {".jsonl": (".json",), ".jsonl.gz": (".json.gz",)}
 """What else a file may end in; readers choose by it how they read."""
@@ -20,14 +25,12 @@ _ALSO = {".jsonl": (".json",), ".jsonl.gz": (".json.gz",)}
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """`part` is written, `path` is what it becomes."""
+    """`part` is written, and no other export writes it; `path` is what it becomes."""
 
     stream: str
     path: Path
-
-    @property
-    def part(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.part")
+    part: Path
+    may_replace: bool
 
 
 def destinations(output: str, streams: Sequence[str], suffix: str, *, overwrite: bool) -> list[Destination]:
@@ -43,11 +46,22 @@ def destinations(output: str, streams: Sequence[str], suffix: str, *, overwrite:
         raise click.UsageError(f"{output} would hold {suffix}, which its name does not say: {meant}")
     if is_folder and path.exists() and not path.is_dir():
         raise click.UsageError(f"{output} is a file. Name a folder, or a file that ends in {suffix}")
-    found = [Destination(stream, path / f"{stream}{suffix}" if is_folder else path) for stream in streams]
-    taken = [str(one.path) for one in found if one.path.exists() or one.path.is_symlink()]
-    if taken and not overwrite:
+    found = [
+        _destination(stream, path / f"{stream}{suffix}" if is_folder else path, overwrite=overwrite)
+        for stream in streams
+    ]
+    taken = _taken(found)
+    if taken:
         raise click.UsageError(f"{', '.join(taken)}: exists already. Name another place, or say --overwrite")
     return found
+
+
+def _destination(stream: str, path: Path, *, overwrite: bool) -> Destination:
+    return Destination(stream, path, path.with_name(f"{path.name}.{secrets.token_hex(4)}.part"), overwrite)
+
+
+def _taken(found: Sequence[Destination]) -> list[str]:
+    return [str(one.path) for one in found if not one.may_replace and (one.path.exists() or one.path.is_symlink())]
 
 
 def _gzip_hint(path: Path, suffix: str) -> str:
@@ -59,16 +73,17 @@ def _gzip_hint(path: Path, suffix: str) -> str:
 
 @contextmanager
 def all_or_none(written: Sequence[Destination]) -> Iterator[None]:
-    """Give all files their names when the block has written their parts; leave nothing of them when it fails."""
+    """Give all files their names when the block has written their parts; leave nothing of them when it fails.
+
+    SIGTERM, as `timeout` sends it, fails it too.
+    """
     folder = written[0].path.parent
     is_new = not folder.exists()
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
-        for one in written:
-            _sync(one.part)
-        for one in written:
-            one.part.replace(one.path)
+        _name(written)
         sync_folder(folder)
     except BaseException:
         for one in written:
@@ -78,6 +93,17 @@ def all_or_none(written: Sequence[Destination]) -> Iterator[None]:
             with suppress(OSError):
                 folder.rmdir()
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _name(written: Sequence[Destination]) -> None:
+    for one in written:
+        _sync(one.part)
+    if taken := _taken(written):
+        raise click.ClickException(f"{', '.join(taken)}: was made by another meanwhile, so nothing was written")
+    for one in written:
+        one.part.replace(one.path)
 
 
 def _sync(path: Path) -> None:

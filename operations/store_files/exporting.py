@@ -18,8 +18,9 @@ from analysis.schema import STREAMS
 from operations.period import period_of
 from operations.reading import ARCHIVE, Reading, archive_of, told_faults
 from operations.store_files.destinations import STANDARD_OUTPUT, Destination, all_or_none, destinations
-from operations.store_files.selection import Selection
 from operations.store_files.writing import Form, Tally, Writer
+from operations.stored_segments import Selection
+from operations.stored_services import told_names, told_services
 from operations.tables import show_table
 from storage.names import segments
 
@@ -49,12 +50,13 @@ def run(
     """Raise click.ClickException; exit code 1 when something could not be read."""
     if packed and form == "parquet":
         raise click.UsageError("--gzip: a Parquet file is compressed by itself (zstd)")
-    selection = Selection(_period(last, since, until), frozenset(services), _trace_id(trace_id))
+    period, trace_id = _period(last, since, until), _trace_id(trace_id)
     with told_faults():
-        reading = Reading(selection.period or Period(0, _END), config, logs)
-        folder, archive = reading.folder, _archive(reading, config, logs)
-        chosen = _streams(form, streams, selection, [one for one in (folder, archive) if one is not None])
-        writer = Writer(folder, archive, selection, form, packed=packed)
+        reading = Reading(period or Period(0, _END), config, logs)
+        archive = _archive(reading, config, logs)
+        selection = Selection(reading.folder, archive, period, frozenset(services), trace_id)
+        chosen = _streams(form, streams, selection)
+        writer = Writer(selection, form, packed=packed)
         if output == STANDARD_OUTPUT:
             _to_standard_output(writer, form, chosen)
             _tell(writer.tally, [], as_json=as_json)
@@ -66,6 +68,8 @@ def run(
                     writer.write(file.stream, file.part)
                 _refuse_no_trace(writer.tally, selection.trace_id)
             _tell(writer.tally, files, as_json=as_json)
+        if selection.services and not any(writer.tally.records.values()):
+            _tell_services(selection, chosen)
     sys.exit(1 if writer.tally.unread else 0)
 
 
@@ -92,7 +96,7 @@ def _archive(reading: Reading, config: Path | None, logs: Path | None) -> Path |
     return archive if archive.is_dir() else None
 
 
-def _streams(form: Form, named: Sequence[str], selection: Selection, folders: Sequence[Path]) -> list[str]:
+def _streams(form: Form, named: Sequence[str], selection: Selection) -> list[str]:
     """Those that were named, else those that there are; raise click.ClickException for what can't be."""
     possible = _SIGNALS if form == "otlp-jsonl" else tuple(STREAMS)
     for stream in named:
@@ -105,6 +109,7 @@ def _streams(form: Form, named: Sequence[str], selection: Selection, folders: Se
         if selection.trace_id and "trace_id" not in STREAMS[stream]:
             raise click.UsageError(f"{stream} has no trace ids, so --trace-id finds nothing in it")
     wanted = tuple(dict.fromkeys(named)) or (("traces",) if selection.trace_id else possible)
+    folders = [folder for folder in (selection.folder, selection.archive) if folder is not None]
     there = [stream for stream in wanted if any(next(segments(folder / stream), None) for folder in folders)]
     missing = [stream for stream in wanted if stream not in there]
     if (named and missing) or not there:
@@ -133,6 +138,12 @@ def _to_standard_output(writer: Writer, form: Form, streams: Sequence[str]) -> N
 def _refuse_no_trace(tally: Tally, trace_id: str) -> None:
     if trace_id and not any(tally.records.values()):
         raise click.ClickException(f"nothing of trace {trace_id} is recorded in this time")
+
+
+def _tell_services(selection: Selection, streams: Sequence[str]) -> None:
+    there = told_services(selection, streams)
+    if there:
+        click.echo(f"nothing of {told_names(selection.services)} in this time; there is of: {there}", err=True)
 
 
 def _tell(tally: Tally, files: Sequence[Destination], *, as_json: bool) -> None:

@@ -13,11 +13,13 @@ from collector.decoding import MalformedBodyError
 from collector.signals import Signal
 from operations.importing.journal import Before, Journal
 from operations.importing.reading import Imported
-from operations.importing.taking import Take, Taken
+from operations.importing.taken import Take, Taken, counted_records
 from operations.store_files.lines import MAX_LINE_BYTES, Line, lines
 from operations.store_files.requests import Parsed, Request, parse
+from storage.manifest import DAMAGED
 
 _SHOWN = 10
+_UNFINISHED = " (the file ends here; if it is being written, the next import takes this line in)"
 _GROUP_BYTES = 4 << 20
 _GROUP_LINES = 2000
 
@@ -34,6 +36,9 @@ class Result:
     """Records of other lines that were not taken."""
     skipped_bytes: int = 0
     known_files: list[str] = field(default_factory=list)
+    """In which there was nothing new."""
+    damaged_files: dict[str, str] = field(default_factory=dict)
+    """Of which only the beginning was taken, and why."""
     problems: list[str] = field(default_factory=list)
 
     def problem(self, place: str, reason: str) -> None:
@@ -42,7 +47,15 @@ class Result:
 
     @property
     def is_whole(self) -> bool:
-        return not (self.malformed or self.rejected or self.known_files)
+        return not (self.malformed or self.rejected or self.damaged_files)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of one request, as the receiver has them."""
+
+    records: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +63,59 @@ class _Understood:
     line: Line
     parsed: Parsed
 
+    @property
+    def size(self) -> int:
+        """Of its requests, in bytes."""
+        return sum(len(request.body) for request in self.parsed.requests)
+
+    @property
+    def records(self) -> int:
+        return sum(request.records for request in self.parsed.requests)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Lines that go out together; those that told nothing are not among them."""
+
+    lines: list[_Understood] = field(default_factory=list)
+    read: int = 0
+    size: int = 0
+    records: int = 0
+
+    def takes(self, one: _Understood, bounds: Bounds) -> bool:
+        """Whether this one may go along."""
+        requests = one.parsed.requests
+        return self.read < _GROUP_LINES and (
+            not requests
+            or not self.lines
+            or (
+                _signal(one) == _signal(self.lines[-1])
+                and self.size + one.size <= min(_GROUP_BYTES, bounds.bytes)
+                and self.records + one.records <= bounds.records
+            )
+        )
+
+    def add(self, one: _Understood) -> None:
+        self.read += 1
+        self.size += one.size
+        self.records += one.records
+        if one.parsed.requests:
+            self.lines.append(one)
+
 
 class FileImport:
     """Of one file; neighbours of one signal go out together, since each answer waits for the disk."""
 
-    def __init__(self, file: Path, result: Result, journal: Journal | None, take: Take) -> None:
+    def __init__(self, file: Path, result: Result, journal: Journal | None, take: Take, bounds: Bounds) -> None:
         self._file = file
         self._result = result
         self._journal = journal
         self._take = take
+        self._bounds = bounds
         self._tells = False
 
     def run(self, before: Before) -> None:
-        """Raise what reading, journal and `take` do."""
+        """Raise what journal and `take` do, or click.ClickException for what is no such file."""
         result = self._result
         result.skipped_bytes += before.ended.bytes
         self._tells = before.ended.bytes > 0
@@ -74,28 +127,29 @@ class FileImport:
                 read += 1
                 self._send(group, ended)
                 progress.update(task, description=f"{result.records:,} records")
-        if not read and before.ended.bytes:
+        if not read and before.ended.bytes and str(self._file) not in result.damaged_files:
             result.known_files.append(str(self._file))
 
     def _groups(self, before: Before) -> Iterator[tuple[list[_Understood], Imported]]:
         """A group ends where one ended that was being sent when an import broke off: sent again, it counts once."""
-        group: list[_Understood] = []
-        size = 0
+        group = _Group()
         ended: Imported | None = None
-        for line in lines(self._file, before.ended.bytes):
+        for line in self._lines(before.ended.bytes):
             understood = self._understood(line)
-            added = sum(len(one.body) for one in understood.parsed.requests)
-            other = bool(group and added) and _signal(group[-1]) != _signal(understood)
-            full = len(group) >= _GROUP_LINES or size + added > _GROUP_BYTES
-            if ended is not None and (other or full or ended.bytes == before.sending):
-                yield group, ended
-                group, size = [], 0
+            if ended is not None and (ended.bytes == before.sending or not group.takes(understood, self._bounds)):
+                yield group.lines, ended
+                group = _Group()
             ended = line.ended
-            size += added
-            if understood.parsed.requests:
-                group.append(understood)
+            group.add(understood)
         if ended is not None:
-            yield group, ended
+            yield group.lines, ended
+
+    def _lines(self, start: int) -> Iterator[Line]:
+        """As far as they can be read."""
+        try:
+            yield from lines(self._file, start)
+        except DAMAGED as error:
+            self._result.damaged_files[str(self._file)] = str(error)
 
     def _understood(self, line: Line) -> _Understood:
         result = self._result
@@ -105,11 +159,11 @@ class FileImport:
             parsed = parse(_short(line))
         except MalformedBodyError as error:
             result.malformed += 1
-            result.problem(place, str(error))
+            result.problem(place, f"{error}{'' if line.is_whole or line.content is None else _UNFINISHED}")
             return _Understood(line, Parsed([], 0))
         if parsed.oversized:
             result.rejected += parsed.oversized
-            result.problem(place, f"{_records(parsed.oversized)} over 4 MiB")
+            result.problem(place, f"{counted_records(parsed.oversized)} over 4 MiB")
         return _Understood(line, parsed)
 
     def _send(self, group: Sequence[_Understood], ended: Imported) -> None:
@@ -150,7 +204,7 @@ class FileImport:
     def _reject(self, taken: Taken, place: str) -> None:
         if taken.rejected:
             self._result.rejected += taken.rejected
-            self._result.problem(place, f"{_records(taken.rejected)} refused: {taken.message}")
+            self._result.problem(place, f"{counted_records(taken.rejected)} refused: {taken.message}")
 
 
 def _short(line: Line) -> bytes:
@@ -161,7 +215,3 @@ def _short(line: Line) -> bytes:
 
 def _signal(one: _Understood) -> Signal:
     return one.parsed.requests[0].signal
-
-
-def _records(count: int) -> str:
-    return "1 record is" if count == 1 else f"{count:,} records are"

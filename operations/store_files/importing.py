@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import orjson
-import urllib3
 
+from collector.settings import HttpSettings
 from operations.alert_state import folder_of, loaded
+from operations.configuration import Configuration
 from operations.importing.journal import Before, known
 from operations.importing.journal import opened as journal_of
-from operations.importing.taking import Taken, alone, opened
-from operations.store_files.file_import import FileImport, Result
+from operations.importing.reading import is_stream
+from operations.importing.taken import Taken, broken_off
+from operations.importing.taking import alone, opened
+from operations.store_files.file_import import Bounds, FileImport, Result
 from operations.store_files.lines import refuse_folder
 from storage import FolderInUseError, StateError, StoreError, StoreFormatError
 from storage.manifest import DAMAGED
@@ -39,41 +41,46 @@ def run(
     for file in files:
         if file.is_dir():
             refuse_folder(file)
-        if file.suffix == ".zst":
-            raise click.ClickException(f"{file}: unpack it first, for example: zstd -d {file}")
     result = Result()
-    if dry_run:
-        for file in files:
-            with _told(file):
-                before = Before() if again or _is_stream(file) else known(folder, file, form)
-                FileImport(file, result, None, _nowhere).run(before)
-    else:
-        with _told(folder), opened(configuration, folder) as take, alone(folder), journal_of(folder, form) as journal:
-            for file in files:
-                with _told(file):
-                    before = Before() if again or _is_stream(file) else journal.before(file)
-                    FileImport(file, result, None if _is_stream(file) else journal, take).run(before)
+    try:
+        _take_in(files, result, configuration, folder, form, again=again, dry_run=dry_run)
+    except _FAULTS as error:
+        is_kept = not again and not dry_run and not any(map(is_stream, files))
+        raise click.ClickException(f"{folder}: {broken_off(error, result.records, is_kept=is_kept)}") from error
     _tell(result, dry_run=dry_run, as_json=as_json)
     sys.exit(0 if result.is_whole else 1)
 
 
-def _is_stream(file: Path) -> bool:
-    """Standard input has no other beginning to be known by."""
-    return str(file) == "-"
+def _take_in(
+    files: Sequence[Path],
+    result: Result,
+    configuration: Configuration,
+    folder: Path,
+    form: str,
+    *,
+    again: bool,
+    dry_run: bool,
+) -> None:
+    bounds = _bounds(configuration)
+    if dry_run:
+        for file in files:
+            before = Before() if again or is_stream(file) else known(folder, file, form)
+            FileImport(file, result, None, _nowhere, bounds).run(before)
+        return
+    with opened(configuration, folder) as take, alone(folder), journal_of(folder, form) as journal:
+        for file in files:
+            before = Before() if again or is_stream(file) else journal.before(file)
+            kept = None if is_stream(file) else journal
+            FileImport(file, result, kept, take, bounds).run(before)
+
+
+def _bounds(configuration: Configuration) -> Bounds:
+    http = configuration.receivers.otlp.protocols.http or HttpSettings()
+    return Bounds(configuration.processors.limits.records_per_request, http.max_request_body_size)
 
 
 def _nowhere(*_: object) -> Taken:
     return Taken(0, "")
-
-
-@contextmanager
-def _told(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except _FAULTS as error:
-        raise click.ClickException(f"{file}: {error}") from error
-    except urllib3.exceptions.HTTPError as error:
-        raise click.ClickException(f"the sidecar did not take it: {error}; run it again to go on") from error
 
 
 def _tell(result: Result, *, dry_run: bool, as_json: bool) -> None:
@@ -85,6 +92,7 @@ def _tell(result: Result, *, dry_run: bool, as_json: bool) -> None:
             "rejected_records": result.rejected,
             "skipped_bytes": result.skipped_bytes,
             "known_files": result.known_files,
+            "damaged_files": result.damaged_files,
             "problems": result.problems,
             "dry_run": dry_run,
         }
@@ -92,6 +100,8 @@ def _tell(result: Result, *, dry_run: bool, as_json: bool) -> None:
         return
     for problem in result.problems:
         click.echo(problem, err=True)
+    for damaged, reason in result.damaged_files.items():
+        click.echo(f"{damaged}: {reason}; nothing more of it is taken in", err=True)
     for file in result.known_files:
         click.echo(f"{file} was taken in before; --again takes it in once more", err=True)
     before = f"; {result.skipped_bytes:,} bytes were taken in before" if result.skipped_bytes else ""

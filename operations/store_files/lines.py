@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterator
@@ -11,17 +12,16 @@ from typing import BinaryIO
 
 import click
 
-from operations.importing.reading import Imported, opened
+from operations.importing.reading import Imported
+from operations.importing.unpacking import opened
 from storage.names import OWN_FOLDER, segments, stream_folders
 
 MAX_LINE_BYTES = 64 * 2**20
 """As the receivers take at most in one request."""
 _PIECE = 1 << 20
 _OWN = re.compile(rb'\s*\{"timestamp":"[^"]*","time_unix_nano":\d+,"received_unix_nano":\d+,')
-_OTHERS = {
-    b"\x1f\x8b": "is compressed: unpack it first, for example: gunzip -c FILE | forecourt store import -",
-    b"PAR1": "is a Parquet file; OTLP JSON lines are read, as of: forecourt store export --format otlp-jsonl",
-}
+_PARQUET = b"PAR1"
+_READ = "is a Parquet file; OTLP JSON lines are read, as of: forecourt store export --format otlp-jsonl"
 _NEXT_OBJECT = re.compile(rb'\s*\{\s*"resource')
 
 
@@ -32,6 +32,8 @@ class Line:
     number: int
     content: bytes | None
     ended: Imported
+    is_whole: bool
+    """It has a newline at its end."""
 
 
 def lines(path: Path, start: int = 0) -> Iterator[Line]:
@@ -42,9 +44,8 @@ def lines(path: Path, start: int = 0) -> Iterator[Line]:
     with opened(path) as file:
         source = _Source(file)
         first = _first(source)
-        for begin, what in _OTHERS.items():
-            if first.raw.startswith(begin):
-                raise click.ClickException(f"{path}: {what}")
+        if first.raw.startswith(_PARQUET):
+            raise click.ClickException(f"{path}: {_READ}")
         if _OWN.match(first.raw):
             raise click.ClickException(_read_in_place(path))
         if _is_spread(first.raw):
@@ -77,8 +78,10 @@ class _Raw:
     ended: Imported
 
     def line(self, start: int) -> Iterator[Line]:
-        if self.ended.bytes > start and (self.is_long or self.raw.strip()):
-            yield Line(self.number, None if self.is_long else self.raw.strip(), self.ended)
+        content = self.raw.strip()
+        blanks = len(self.raw) - len(self.raw.rstrip())
+        if self.ended.bytes - blanks > start and (self.is_long or content):
+            yield Line(self.number, None if self.is_long else content, self.ended, self.raw.endswith(b"\n"))
 
 
 class _Source:
@@ -90,11 +93,12 @@ class _Source:
 
     def next(self) -> _Raw:
         self._number += 1
-        raw = self._read(MAX_LINE_BYTES + 1)
+        raw = piece = self._read(MAX_LINE_BYTES + 1)
         is_long = len(raw) > MAX_LINE_BYTES
-        piece = raw
         while is_long and piece and not piece.endswith(b"\n"):
             piece = self._read(_PIECE)
+        if self._number == 1:
+            raw = raw.removeprefix(codecs.BOM_UTF8)
         return _Raw(self._number, b"" if is_long else raw, is_long, self._ended())
 
     def rest(self, *begun: _Raw) -> _Raw:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.decoding import MalformedBodyError
 from collector.decoding.otlp_json import parse_json
+from collector.decoding.slices import Slice
 from collector.signals import LOGS, METRICS, TRACES, Signal
 from processors.presence import IMPORTED
 
@@ -24,6 +25,7 @@ _MESSAGES: dict[str, type[Any]] = {
     "metrics": ExportMetricsServiceRequest,
     "logs": ExportLogsServiceRequest,
 }
+_JOINED_BYTES = 1 << 18
 _MARK = KeyValue(key=IMPORTED, value=AnyValue(bool_value=True))
 _KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
@@ -48,13 +50,27 @@ class Parsed:
 def parse(line: bytes) -> Parsed:
     """Of TracesData, MetricsData or LogsData; raise MalformedBodyError, which names the place."""
     signal = _signal(line)
-    requests, oversized = [], 0
-    for piece in parse_json(line, _MESSAGES[signal.name]):
+    refused: list[Slice] = []
+    pieces = parse_json(line, _MESSAGES[signal.name])
+    requests = [_marked(signal, body) for body in _joined(pieces, refused)]
+    return Parsed(requests, len(refused))
+
+
+def _joined(pieces: Iterable[Slice], refused: list[Slice]) -> Iterator[bytes]:
+    """A few bodies, be there a million scopes; pieces that are oversized are put into `refused`."""
+    bodies: list[bytes] = []
+    size = 0
+    for piece in pieces:
         if piece.oversized:
-            oversized += 1
-        else:
-            requests.append(_marked(signal, piece.request))
-    return Parsed(requests, oversized)
+            refused.append(piece)
+            continue
+        if bodies and size + len(piece.request) > _JOINED_BYTES:
+            yield b"".join(bodies)
+            bodies, size = [], 0
+        bodies.append(piece.request)
+        size += len(piece.request)
+    if bodies:
+        yield b"".join(bodies)
 
 
 def _signal(line: bytes) -> Signal:

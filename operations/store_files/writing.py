@@ -14,8 +14,9 @@ from rich.progress import Progress
 
 from analysis.stream_copies import CopyForm, StreamCopies
 from operations.busy import busy
+from operations.store_files.exported_lines import ExportedLines
 from operations.store_files.otlp_jsonl import OtlpLines
-from operations.store_files.selection import Selection, StoredLines
+from operations.stored_segments import Selection
 
 Form = Literal["otlp-jsonl", "parquet", "csv"]
 
@@ -32,11 +33,9 @@ class Tally:
 
 
 class Writer:
-    """Writes streams of a folder and its archive; `packed` is by gzip."""
+    """Writes streams; `packed` is by gzip."""
 
-    def __init__(self, folder: Path, archive: Path | None, selection: Selection, form: Form, *, packed: bool) -> None:
-        self._folder = folder
-        self._archive = archive
+    def __init__(self, selection: Selection, form: Form, *, packed: bool) -> None:
         self._selection = selection
         self._form = form
         self._packed = packed
@@ -53,7 +52,7 @@ class Writer:
 
     def write_lines(self, stream: str, file: BinaryIO) -> None:
         """As OTLP JSON lines."""
-        stored = StoredLines(self._folder, self._archive, self._selection)
+        stored = ExportedLines(self._selection)
         made = OtlpLines(stream)
         packed = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) if self._packed else None
         with packed or nullcontext(file) as target:
@@ -65,7 +64,7 @@ class Writer:
 
     def _copy(self, stream: str, path: Path, form: CopyForm) -> None:
         selection = self._selection
-        engine = StreamCopies(self._folder, self._archive, target=path)
+        engine = StreamCopies(selection.folder, selection.archive, target=path)
         with busy(f"Writing {stream}"):
             self.tally.records[stream] = engine.copy_stream(
                 stream, path, form, selection.period, services=sorted(selection.services), trace_id=selection.trace_id

@@ -38,9 +38,9 @@ def forecourt(*arguments: str, logs: Path, text: bytes | None = None) -> Result:
     return CliRunner().invoke(main, [*arguments, "--logs", str(logs)], input=text, catch_exceptions=False)
 
 
-def take_in(file: Path, logs: Path, *arguments: str, form: str = "sshd") -> dict[str, Any]:
+def take_in(file: Path, logs: Path, *arguments: str, form: str = "sshd", code: int = 0) -> dict[str, Any]:
     done = forecourt("logs", "import", "--format", form, "--json", *arguments, str(file), logs=logs)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == code, done.output
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
@@ -454,3 +454,17 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
     refused = forecourt("logs", "import", "--format", "sshd", *OPTIONS, str(packed), logs=tmp_path / "logs")
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"Error: {packed}: ")
+
+
+def test_what_is_refused_is_told(tmp_path: Path) -> None:
+    """A record beyond the limits is not among those that were taken in."""
+    configuration = tmp_path / "otel-config.yaml"
+    configuration.write_text("processors: {limits: {record_bytes: 800B}}")
+    lines = [json.dumps({"time": 1795435200 + number, "msg": "x" * 200 * number}) for number in range(4)]
+    file = sshd_file(tmp_path, "\n".join(lines), "app.jsonl")
+    told = take_in(file, tmp_path / "logs", "--config", str(configuration), form="jsonl", code=1)
+    assert (told["lines"], told["records"], told["refused"]) == (4, 2, 2)
+    assert told["problems"] == [
+        "lines 1-4: 2 records are refused: a record is over 800 bytes as a line (processors.limits.record_bytes)"
+    ]
+    assert [len(one["body"]) for one in records(tmp_path / "logs", "logs")] == [0, 200]

@@ -375,8 +375,9 @@ def test_headers_are_sent_and_never_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_ctrl_c_keeps_the_position(tmp_path: Path) -> None:
-    """In the midst of waiting for what happened an hour later; with the exit code that shells know."""
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_the_position(tmp_path: Path, ending: signal.Signals) -> None:
+    """SIGTERM too. In the midst of waiting for what happened an hour later; with the exit code that shells know."""
     logs = store(tmp_path / "logs", "traces", span(0), span(3599), span(3599))
     arguments = ["--to-endpoint", "", "--logs", str(logs), *WHOLE]
     with scripted_http() as server:
@@ -392,7 +393,7 @@ def test_ctrl_c_keeps_the_position(tmp_path: Path) -> None:
             time.sleep(0.01)
         twice = replayed(server.url, logs)
         assert (twice.exit_code, "the same replay runs already" in twice.stderr) == (1, True)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, json.loads(out)["records"]) == (130, {"traces": 1})
         assert err == "stopped: interrupted; the same command goes on from there\n"
@@ -473,5 +474,5 @@ def test_what_is_damaged_or_gone_is_told_and_the_rest_sent(tmp_path: Path) -> No
     with scripted_http() as server:
         done = replayed(server.url, logs)
     assert done.exit_code == 1
-    assert "traces/2026-11-23T11.jsonl could not be read to its end: " in done.stderr
+    assert "traces/2026-11-23T11.jsonl.gz could not be read to its end: " in done.stderr
     assert names(server.taken)[-1] == "span 5"

@@ -20,16 +20,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.period import Period
+from operations.once import Once
 from operations.replaying import progress, replay, run
 from operations.replaying.journal import Journal, unfinished
-from operations.replaying.lines import found
-from operations.replaying.once import Once
 from operations.replaying.pace import Pace, shift_to_now
-from operations.replaying.plan import sequences
 from operations.replaying.progress import Signs
 from operations.replaying.replay import Replay
 from operations.replaying.sending import Delivery, StoppedError
 from operations.replaying.wanted import Wanted
+from operations.stored_lines import found
+from operations.stored_segments import Part, Positions, sequences
 from storage import lock as storage_lock
 from tests.support.stored import HOUR
 
@@ -68,8 +68,12 @@ def number(given: bytes) -> int:
     return int(orjson.loads(given)["number"])
 
 
+def planned(wanted: Wanted, positions: Positions | None = None) -> list[list[Part]]:
+    return sequences(wanted.selection, wanted.signals, positions or {})
+
+
 def told(wanted: Wanted, positions: dict[str, dict[str, int]] | None = None) -> list[int]:
-    return [number(one.line) for one in found(wanted, sequences(wanted, positions or {}), {}) if one.line]
+    return [number(one.line) for one in found(wanted.selection, planned(wanted, positions), {}) if one.line]
 
 
 def test_streams_and_writers_come_in_the_order_of_arrival(tmp_path: Path) -> None:
@@ -93,18 +97,18 @@ def test_what_arrives_during_a_replay_waits_for_the_next(tmp_path: Path) -> None
     """A segment is read as far as it went when it was listed; one that is compressed meanwhile is found."""
     write(tmp_path, "logs/traces/2026-11-23T12.jsonl", line(0, arrived=0), line(1, arrived=1))
     wanted = wanted_of(tmp_path)
-    planned = sequences(wanted, {})
+    parts = planned(wanted)
     path = tmp_path / "logs/traces/2026-11-23T12.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole + line(2, arrived=2))
-    assert [number(one.line) for one in found(wanted, planned, {})] == [0, 1]
+    assert [number(one.line) for one in found(wanted.selection, parts, {})] == [0, 1]
     path.unlink()
     write(tmp_path, "archive/traces/2026-11-23T12.jsonl.gz", whole)
     unread: dict[str, str] = {}
-    assert [number(one.line) for one in found(wanted, planned, unread)] == [0, 1]
+    assert [number(one.line) for one in found(wanted.selection, parts, unread)] == [0, 1]
     assert unread == {}
     (tmp_path / "archive/traces/2026-11-23T12.jsonl.gz").unlink()
-    assert list(found(wanted, planned, unread)) == []
+    assert list(found(wanted.selection, parts, unread)) == []
     assert unread["traces/2026-11-23T12.jsonl"].endswith("was removed before it was read")
 
 
@@ -170,7 +174,7 @@ def _replay(
         save=lambda journal: journal.save(HOUR),
         signs=Signs(1),
     )
-    running.run(sequences(wanted, journal.positions))
+    running.run(planned(wanted, journal.positions))
     return running
 
 

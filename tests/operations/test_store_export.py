@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 import orjson
 import pytest
 
+from collector.encoding.json_lines import json_line
 from operations.store_files import otlp_jsonl
 from storage.manifest import Manifest, summarize
 from storage.names import OWN_FOLDER, segments
@@ -192,10 +194,21 @@ def test_a_record_without_a_time_is_chosen_by_what_else_is_known_of_it(tmp_path:
     assert [record["body"] for record in otlp("logs", tmp_path / "out" / "logs.jsonl")] == ["line 0"]
 
 
+@pytest.mark.parametrize("form", ["otlp-jsonl", "parquet"])
+def test_who_asks_for_a_service_that_none_is_of_hears_which_there_are(tmp_path: Path, form: str) -> None:
+    """On stderr; the files are empty ones."""
+    logs = spans(tmp_path / "logs", span(0), span(1, service="b\x1b[31mad"))
+    arguments = ("store", "export", "--format", form, "--output", tmp_path / "out", "--service", "ap")
+    done = forecourt(*arguments, logs=logs)
+    told = "nothing of ap in this time; there is of: app, b [31mad\n"
+    assert (done.exit_code, done.stderr, len(list((tmp_path / "out").iterdir()))) == (0, told, 1)
+    assert forecourt(*arguments, "--service", "app", "--overwrite", logs=logs).stderr == ""
+
+
 @pytest.mark.parametrize("form", ["otlp-jsonl", "csv"])
 def test_what_a_client_sent_again_comes_once(tmp_path: Path, form: str) -> None:
-    """Also when the second copy is more than the first, and lies in another segment."""
-    first = [span(number) for number in range(3)]
+    """Also when the second copy is more than the first, has what the first lacks, and lies in another segment."""
+    first = [span(number) for number in (0, 1, 3)]
     again = [span(number, received_unix_nano=HOUR + 10**9) for number in range(5)]
     logs = spans(tmp_path / "logs", *first)
     segment(logs / "traces" / "2026-11-23T13.jsonl", again)
@@ -378,10 +391,51 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "out").mkdir()
 
     def interrupted(*_: object) -> bytes:
-        assert (tmp_path / "out" / "traces.jsonl.part").exists()
+        assert len(list((tmp_path / "out").glob("traces.jsonl.*.part"))) == 1
         raise KeyboardInterrupt
 
     monkeypatch.setattr(otlp_jsonl, "json_line", interrupted)
     done = forecourt("store", "export", "--format", "otlp-jsonl", "--output", tmp_path / "out", logs=logs)
     assert (done.exit_code, done.stderr.strip()) == (1, "Aborted!")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("--overwrite",)])
+def test_two_exports_to_one_place_spoil_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """The one that ends last replaces the files of the other only if it may; none is a mixture."""
+    logs, others = spans(tmp_path / "logs", span(0)), spans(tmp_path / "others", span(1), span(2))
+    out = tmp_path / "out"
+
+    def slow(stream: str, body: bytes) -> bytes:
+        monkeypatch.setattr(otlp_jsonl, "json_line", json_line)
+        export(others, out, *arguments)
+        assert names(out / "traces.jsonl") == ["span 1", "span 2"]
+        return json_line(stream, body)
+
+    monkeypatch.setattr(otlp_jsonl, "json_line", slow)
+    done = forecourt("store", "export", "--format", "otlp-jsonl", "--output", out, *arguments, logs=logs)
+    assert [path.name for path in out.iterdir()] == ["traces.jsonl"]
+    if arguments:
+        assert (done.exit_code, names(out / "traces.jsonl")) == (0, ["span 0"])
+    else:
+        assert (done.exit_code, names(out / "traces.jsonl")) == (1, ["span 1", "span 2"])
+        assert done.stderr == f"Error: {out / 'traces.jsonl'}: was made by another meanwhile, so nothing was written\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process at once")
+def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
+    """As of an export that `timeout` ends."""
+    logs = spans(tmp_path / "logs", span(0))
+    program = """
+import os, signal
+from operations.cli import main
+from operations.store_files import otlp_jsonl
+otlp_jsonl.json_line = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+main()
+"""
+    arguments = ("store", "export", "--format", "otlp-jsonl", "--output", tmp_path / "out", "--logs", logs)
+    done = subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, b"", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]

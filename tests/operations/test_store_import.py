@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import gzip
 import json
+import os
+import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from operations.importing.journal import Journal
+from collector.signals import Signal
+from operations.importing.journal import Before, Journal
+from operations.importing.taken import Taken
+from operations.importing.unpacking import opened
 from operations.store_files import file_import, lines
+from operations.store_files.exported_lines import ExportedLines
+from operations.store_files.file_import import Bounds, FileImport, Result
 from operations.store_files.otlp_jsonl import OtlpLines
 from operations.store_files.requests import parse
-from operations.store_files.selection import Selection, StoredLines
+from operations.stored_segments import Selection
+from storage import Store
 from storage.names import segments
 from tests.collector.decoding.requests import REQUESTS, decode, messages
 from tests.conftest import ROOT
-from tests.support.exported import RECORDED, alike, export, forecourt, otlp, recorded, segment
+from tests.support.exported import (
+    RECORDED,
+    alike,
+    export,
+    forecourt,
+    messages_of_the_collector,
+    otlp,
+    recorded,
+    segment,
+)
 from tests.support.sidecar import Sidecar
 
 REQUEST_STRATEGY = {signal: messages(kind) for signal, kind in REQUESTS.items()}
@@ -75,10 +97,10 @@ def test_what_was_exported_comes_back_as_it_was(tmp_path: Path, running: bool) -
     if running:
         with Sidecar(there) as sidecar:
             told = take_in(sidecar.logs, *files, "--config", sidecar.configuration)
-            again = take_in(sidecar.logs, *files, "--config", sidecar.configuration, code=1)
+            again = take_in(sidecar.logs, *files, "--config", sidecar.configuration)
     else:
         told = take_in(there / "logs", *files)
-        again = take_in(there / "logs", *files, code=1)
+        again = take_in(there / "logs", *files)
     assert (told["records"], told["malformed_lines"], told["rejected_records"]) == (sum(map(len, sent.values())), 0, 0)
     assert (again["records"], again["known_files"]) == (0, [str(file) for file in files])
     export(there / "logs", tmp_path / "again", "--service", *_services(sent), "--overwrite")
@@ -116,7 +138,7 @@ def test_any_request_that_was_received_survives_export_and_import(signal: str, d
 
 def _exported(folder: Path, signal: str, records: list[dict[str, Any]]) -> list[bytes]:
     segment(folder / signal / "2026-11-23T12.jsonl", records)
-    return list(OtlpLines(signal).of(StoredLines(folder, None, Selection()).of(signal)))
+    return list(OtlpLines(signal).of(ExportedLines(Selection(folder)).of(signal)))
 
 
 def _read(signal: str, content: list[bytes]) -> list[dict[str, Any]]:
@@ -194,9 +216,11 @@ def test_a_line_of_many_megabytes_is_taken_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["trace.json", "trace.json.gz"])
 def test_an_object_over_several_lines_is_taken_in(tmp_path: Path, name: str) -> None:
-    """As people and viewers write it; what it lacks at its end is told."""
+    """As people and viewers write it, with Windows' mark at its beginning too; what it lacks at its end is told."""
     spread = json.dumps(json.loads(line(0, 3)), indent=2).encode()
     assert take_in(tmp_path / "logs", written(tmp_path / name, spread))["records"] == 3
+    marked = written(tmp_path / f"marked {name}", codecs.BOM_UTF8 + spread)
+    assert take_in(tmp_path / "marked", marked)["records"] == 3
     told = take_in(tmp_path / "logs", written(tmp_path / "cut.json", spread[:-1]), code=1)
     assert (told["lines"], told["malformed_lines"]) == (1, 1)
 
@@ -214,14 +238,17 @@ def test_requests_as_their_senders_write_them_are_taken_in(tmp_path: Path) -> No
 
 
 def test_a_file_is_taken_in_once(tmp_path: Path) -> None:
-    """Under another name too; of one that has grown only what is new; `--again` takes it all, known by its batch."""
+    """Under another name too; of one that has grown only what is new; `--again` takes it all, known by its batch.
+
+    Nothing new is no failure: who imports a folder every hour hears of none.
+    """
     logs = tmp_path / "logs"
     file = written(tmp_path / "some.jsonl", line(0) + line(1))
     assert take_in(logs, file)["records"] == 2
     other = written(tmp_path / "other.jsonl.gz", file.read_bytes())
-    assert take_in(logs, other, code=1)["known_files"] == [str(other)]
+    assert take_in(logs, other)["known_files"] == [str(other)]
     done = forecourt("store", "import", file, logs=logs)
-    assert (done.exit_code, done.stderr) == (1, f"{file} was taken in before; --again takes it in once more\n")
+    assert (done.exit_code, done.stderr) == (0, f"{file} was taken in before; --again takes it in once more\n")
     assert take_in(logs, written(file, line(0) + line(1) + line(2)))["records"] == 1
     assert names(logs) == ["span 0", "span 1", "span 2"]
     assert take_in(logs, written(file, line(0) + line(1)), "--again")["records"] == 2
@@ -280,28 +307,138 @@ def test_our_own_records_and_what_can_not_be_read_are_told_apart(tmp_path: Path)
     sent, *_ = decode("traces", next((RECORDED / "traces").glob("*.pb")).read_bytes())
     of_ours = segment(own / "traces" / "2026-11-23T12.jsonl", sent)
     (tmp_path / "none").mkdir()
-    packed = written(tmp_path / "a.jsonl.zst", b"x")
     table = written(tmp_path / "a.parquet", b"PAR1...PAR1")
-    named_wrongly = written(tmp_path / "a.jsonl", gzip.compress(line(0)))
     for path, reason in {
         of_ours: f"{of_ours} holds Forecourt's own records, not OTLP. Read them where they are, with --logs {own}",
         own: f"{own} holds Forecourt's own records. Read them where they are: --logs {own}",
         tmp_path
         / "none": f"{tmp_path / 'none'} is a folder. Name its files, for example {tmp_path / 'none' / '*.jsonl'}",
         table: f"{table}: is a Parquet file; OTLP JSON lines are read, as of: forecourt store export",
-        named_wrongly: f"{named_wrongly}: is compressed: unpack it first, for example: gunzip -c FILE | forecourt",
-        packed: f"{packed}: unpack it first, for example: zstd -d {packed}",
     }.items():
         done = forecourt("store", "import", path, logs=logs)
         assert (done.exit_code, done.stdout, done.stderr.startswith(f"Error: {reason}")) == (1, "", True), done.output
     assert records(logs) == []
 
 
-def test_a_damaged_file_is_taken_in_as_far_as_it_can_be_read(tmp_path: Path) -> None:
-    """The fault is told with the file, and what came before it is on disk."""
-    file = tmp_path / "some.jsonl.gz"
-    file.write_bytes(gzip.compress(b"".join(map(line, range(5000))))[:-9])
+def test_a_compressed_file_is_the_one_that_it_was_before(tmp_path: Path) -> None:
+    """Also when it is plain another time, and has grown; through a pipe it comes each time."""
+    logs = tmp_path / "logs"
+    content = messages_of_the_collector(line(0, 200).rstrip(), line(1).rstrip())
+    file = written(tmp_path / "collector.json", content)
+    assert take_in(logs, file)["records"] == 201
+    assert take_in(logs, file)["known_files"] == [str(file)]
+    assert take_in(logs, written(tmp_path / "plain.jsonl", line(0, 200) + line(1) + line(2)))["records"] == 1
+    assert take_in(logs, "-", text=content)["records"] == 201
+
+
+def test_protobuf_of_the_collector_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Compressed or not: nothing in it tells of which signal it is."""
+    body = next((RECORDED / "traces").glob("*.pb")).read_bytes()
+    framed = len(body).to_bytes(4, "big") + body
+    for content in (framed, zstandard.compress(framed), messages_of_the_collector(body)):
+        file = written(tmp_path / "collector.bin", content)
+        with pytest.raises(OSError, match="holds protobuf messages"), opened(file) as source:
+            source.read()
     done = forecourt("store", "import", file, logs=tmp_path / "logs")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: {file}: Compressed file ended before")
-    assert names(tmp_path / "logs")[:2000] == [f"span {number}" for number in range(2000)]
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"{file}: holds protobuf messages, which do not tell of which signal they are: let the Collector's file "
+        "exporter write `format: json`; `compression: zstd` may stay; nothing more of it is taken in\n"
+    )
+    assert records(tmp_path / "logs") == []
+
+
+def test_a_damaged_file_is_taken_in_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    """The fault is told with the file; what came before it is on disk to the last line, and other files are too."""
+    whole = 59
+    content = messages_of_the_collector(*(line(number) for number in range(whole + 1)))
+    file = written(tmp_path / "frame.zst", content[:-1])
+    other = written(tmp_path / "other.jsonl", line(9000))
+    done = forecourt("store", "import", file, other, logs=tmp_path / "logs")
+    assert (done.exit_code, done.stdout) == (1, f"{whole + 1} lines, {whole + 1} records taken in\n")
+    assert done.stderr == f"{file}: is cut off; nothing more of it is taken in\n"
+    assert names(tmp_path / "logs") == [*(f"span {number}" for number in range(whole)), "span 9000"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
+    """As `<(zcat FILE)` gives one: looking for what was taken in before would take away its beginning."""
+    take_in(tmp_path / "logs", written(tmp_path / "some.jsonl", line(0)))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"".join(map(line, range(1, 100))),))
+    writer.start()
+    told = take_in(tmp_path / "logs", pipe)
+    writer.join()
+    assert (told["records"], told["malformed_lines"]) == (99, 0)
+
+
+def test_a_line_that_gets_its_end_later_is_taken_in_once(tmp_path: Path) -> None:
+    """Its writer had written half of it, or all but the newline, when it was first read."""
+    file = written(tmp_path / "some.jsonl", line(0).rstrip())
+    assert take_in(tmp_path / "logs", file)["records"] == 1
+    half = take_in(tmp_path / "logs", written(file, line(0) + line(1)[:-9]), code=1)
+    assert (half["records"], half["malformed_lines"]) == (0, 1)
+    (told,) = half["problems"]
+    assert told.endswith("(the file ends here; if it is being written, the next import takes this line in)")
+    assert take_in(tmp_path / "logs", written(file, line(0) + line(1)))["records"] == 1
+    assert names(tmp_path / "logs") == ["span 0", "span 1"]
+
+
+def test_no_request_has_more_records_than_may_be_in_one(tmp_path: Path) -> None:
+    """Lines that together are too many go out apart; of a line that alone is too many the rest is refused."""
+    configuration = tmp_path / "otel-config.yaml"
+    configuration.write_text("processors: {limits: {records_per_request: 10}}")
+    file = written(tmp_path / "some.jsonl", line(0, 4) + line(1, 6) + line(2, 10) + line(3, 12))
+    told = take_in(tmp_path / "logs", file, "--config", configuration, code=1)
+    assert (told["records"], told["rejected_records"], len(records(tmp_path / "logs"))) == (30, 2, 30)
+    assert told["problems"][0].startswith(f"{file}:4: 2 records are refused: ")
+
+
+def test_a_store_that_takes_no_more_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much came in before, and whether it can be gone on with."""
+    logs = tmp_path / "logs"
+    content = b"".join(line(number, 3) for number in range(2))
+    append = Store.append
+
+    def full(store: Store, *given: Any, **more: Any) -> Any:
+        if (logs / "traces").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return append(store, *given, **more)
+
+    monkeypatch.setattr(file_import, "_GROUP_LINES", 1)
+    for source, goes_on in ((written(tmp_path / "some.jsonl", content), True), ("-", False)):
+        shutil.rmtree(logs, ignore_errors=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "append", full)
+            done = forecourt("store", "import", source, logs=logs, text=content)
+        assert (done.exit_code, done.stdout) == (1, "")
+        told = "[Errno 28] No space left on device; 3 records were taken in before that"
+        assert done.stderr == f"Error: {logs}: {told}{'; the same command goes on from there' if goes_on else ''}\n"
+    assert take_in(logs, tmp_path / "some.jsonl")["records"] == 6
+
+
+def test_no_request_is_larger_than_the_receiver_takes(tmp_path: Path) -> None:
+    """It would refuse all of it."""
+    file = written(tmp_path / "some.jsonl", b"".join(line(number, 10) for number in range(8)))
+    sizes: list[int] = []
+
+    def take(_: Signal, body: bytes) -> Taken:
+        sizes.append(len(body))
+        return Taken(0, "")
+
+    result = Result()
+    FileImport(file, result, None, take, Bounds(records=1000, bytes=2048)).run(Before())
+    assert (result.records, result.is_whole, max(sizes) <= 2048, len(sizes) < 8) == (80, True, True, True)
+
+
+def test_thousands_of_scopes_are_a_few_requests() -> None:
+    """Whatever is around them; nothing of them is lost."""
+    scope = b'{"scope":{"name":"%0400d"},"spans":[{"name":"a","startTimeUnixNano":"1"}]}'
+    text = b'{"resourceSpans":[{"scopeSpans":[' + b",".join(scope % number for number in range(3000)) + b"]}]}"
+    parsed = parse(text)
+    assert len(parsed.requests) < 10
+    bodies = [ExportTraceServiceRequest.FromString(request.body) for request in parsed.requests]
+    told = [scope.scope.name for body in bodies for resource in body.resource_spans for scope in resource.scope_spans]
+    assert told == [f"{number:0400}" for number in range(3000)]
+    assert sum(request.records for request in parsed.requests) == 3000

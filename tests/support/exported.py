@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import zstandard
 from click.testing import CliRunner, Result
 
 from operations.cli import main
@@ -62,3 +63,9 @@ def otlp(stream: str, file: Path) -> list[dict[str, Any]]:
 def alike(records: Iterable[dict[str, Any]]) -> list[str]:
     """All that a client told, apart from the order."""
     return sorted(repr({key: value for key, value in record.items() if key not in OWN}) for record in records)
+
+
+def messages_of_the_collector(*contents: bytes) -> bytes:
+    """As its file exporter writes them with `compression: zstd`."""
+    frames = [zstandard.compress(content) for content in contents]
+    return b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
