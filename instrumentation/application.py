@@ -51,6 +51,7 @@ class Instrumentation:
         self._details: dict[str, str] = {}
         self._apps: list[Any] = []
         self._fossawork: FossaWork | None = None
+        self._said_that_it_stops = False
         use_stable_conventions()
         hasher = Hasher(hash_key(os.environ, state_folder()))
         redactor = Redactor(keys=settings.redact, e_mail=hasher.e_mail)
@@ -209,13 +210,20 @@ class Instrumentation:
         """The server says that it stops; a signal may end the process before any exit handler runs."""
         try:
             self._collect_metrics(1.0)
+            self._say_that_it_stops()
             self.pipeline.close_soon()
         except Exception:
             logger.exception("telemetry could not be flushed")
 
+    def _say_that_it_stops(self) -> None:
+        """Once, so that its silence from here on alarms nobody."""
+        if not self._said_that_it_stops:
+            self._said_that_it_stops = True
+            events.record_event("service.stopped", "success", {})
+
     def shutdown(self) -> None:
         started = time.monotonic()
-        events.record_event("service.stopped", "success", {})  # so that its silence from here on alarms nobody
+        self._say_that_it_stops()
         self._tap.remove()
         for app in self._apps:
             release_app(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -36,6 +38,8 @@ _COMMANDS = {
     "doctor": ("operations.doctor_command", "Look for what keeps Forecourt from working here.", "sidecar"),
 }
 _HIDDEN = {"forward"}
+_FOREIGN = {"run"}
+"""Once loaded these import what is not ours: what is missing there no extra of ours brings."""
 
 
 class _Commands(LazyGroup):
@@ -53,7 +57,8 @@ class _Commands(LazyGroup):
             return super().get_command(context, name)
 
     def invoke(self, context: click.Context) -> Any:
-        with _told_extra(next(iter(context._protected_args), "")):  # noqa: SLF001  # click's word for the command's name
+        name = next(iter(context._protected_args), "")  # noqa: SLF001  # click's word for the command's name
+        with _told_extra("" if name in _FOREIGN else name):
             return super().invoke(context)
 
 
@@ -86,3 +91,6 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def main() -> None:
     """Monitoring for FastAPI: receive telemetry, keep it, judge it, tell the right people."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")  # as a pipe on Windows, which has no sparklines

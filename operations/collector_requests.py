@@ -62,7 +62,10 @@ def reload(config: Path | None, logs: Path | None) -> None:
     folder = logs or _configured(config)
     if not runs_on(folder):
         raise click.ClickException(f"no sidecar runs on {folder}. Start one with: forecourt collector")
-    click.echo(f"reloaded: {ask(folder, 'reload', {})}")
+    done = ask(folder, "reload", {})
+    click.echo(f"reloaded: {done['configuration']}")
+    for warning in done["warnings"]:
+        click.echo(f"{done['configuration']}: warning: {warning}", err=True)
 
 
 def stop(config: Path | None, logs: Path | None) -> None:

@@ -136,8 +136,8 @@ class Process:
 
         threading.Thread(target=reload, name="reload", daemon=True).start()
 
-    def _reload_asked(self, _arguments: dict[str, Any]) -> str:
-        """Return when the new configuration serves; raise RefusedError when the last one goes on."""
+    def _reload_asked(self, _arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return when the new one serves, with what is odd in it; raise RefusedError when the last one goes on."""
         with self._reloading:
             try:
                 source = load(self._config)
@@ -150,7 +150,8 @@ class Process:
                 raise RefusedError(f"the collector is not ready after {_RELOAD_SECONDS:.0f} s; see its log")
             if self._problem:
                 raise RefusedError(f"{self._problem}. The last configuration is in use again")
-            return source.name
+            _tell(source)
+            return {"configuration": source.name, "warnings": list(source.warnings)}
 
     def _change_to(self, source: Source) -> None:
         if self._ends:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,13 @@ def fresh_folder(wanted: Path | None) -> Path:
         folder = Path(f"forecourt-demo-{number}")
     folder.mkdir(parents=True)
     return folder
+
+
+def look_for_the_extra() -> None:
+    """Raise ModuleNotFoundError for what the backend needs, before anything is made."""
+    for module in ("apscheduler", "sqlalchemy", "websockets"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(name=module)
 
 
 def _example() -> Any:
@@ -132,13 +140,13 @@ class Demo:
         look = [
             *self._pages(),
             *_reading_commands(self.folder / "logs"),
-            f"forecourt rules list --logs {self.folder / 'logs'}",
-            f"forecourt alerts list --logs {self.folder / 'logs'}",
+            f"{program()} rules list --logs {self.folder / 'logs'}",
+            f"{program()} alerts list --logs {self.folder / 'logs'}",
             f"curl -s http://{self._endpoints['metrics']}/metrics",
         ]
         send = [
             f"curl -s http://{self._app}/reports/weekly/7",
-            f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{self._endpoints['http']} forecourt run your_app:app",
+            f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{self._endpoints['http']} {program()} run your_app:app",
         ]
         lines = [
             "Look at it:",
@@ -260,6 +268,15 @@ def _counts(logs: Path) -> dict[str, tuple[int, Path]]:
         if records:
             found[folder.name] = (records, files[-1])
     return found
+
+
+def program() -> str:
+    """This very program as one types it here: by its path where the shell does not find it."""
+    ours = Path(sys.executable).parent / "forecourt"
+    found = shutil.which("forecourt")
+    if not ours.exists() or (found and Path(found).resolve() == ours.resolve()):
+        return "forecourt"
+    return os.path.relpath(ours) if ours.is_relative_to(Path.cwd()) else str(ours)
 
 
 def _reading_commands(logs: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from operations.demo import Demo, DemoError, fresh_folder, scenarios
+from operations.demo import Demo, DemoError, fresh_folder, look_for_the_extra, scenarios
 from operations.durations import DURATION
 
 _REQUESTS_A_SECOND = 1.0
@@ -29,6 +29,7 @@ def demo(scenario: str, folder: Path | None, exit_after: float | None) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ends = time.monotonic() + exit_after if exit_after is not None else float("inf")
+    look_for_the_extra()
     try:
         running = Demo(fresh_folder(folder), scenario)
     except OSError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
-import uvicorn
+import uvicorn.__main__
 
 _FACTORY = "--factory"
 
@@ -29,6 +30,7 @@ def run(app: str, options: tuple[str, ...]) -> None:
     os.environ["FORECOURT_APP"] = app
     if _FACTORY in options:
         os.environ["FORECOURT_APP_FACTORY"] = "true"
+    sys.modules["__main__"] = uvicorn.__main__  # what each of its processes begins with, in place of our commands
     uvicorn.main.main(
         [*(option for option in options if option != _FACTORY), "instrumentation.asgi:app"], "forecourt run"
     )

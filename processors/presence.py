@@ -58,7 +58,9 @@ class _Service:
 
     @property
     def watched(self) -> bool:
-        """Whether its silence would mean something."""
+        """Whether its silence would mean something; what an instance still sends after its stop changes nothing."""
+        if self.stopped and not self.instances:
+            return False
         if self.heartbeat:
             return True
         return len(self.gaps) == _REGULAR_EXPORTS and max(self.gaps) <= _IRREGULAR * self.interval
@@ -105,7 +107,8 @@ class Presence:
         if known is None:
             return
         known.instances.pop(instance, None)
-        known.stopped.add(instance)
+        if instance:
+            known.stopped.add(instance)
         if not known.instances:
             known.watches_nothing()
 

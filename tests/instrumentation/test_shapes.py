@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -220,6 +221,17 @@ def test_the_last_records_of_a_server_that_ends_by_a_signal_arrive(tmp_path: Pat
         assert bodies[-1].startswith("Finished server process")
         assert "stopping" in bodies
         assert len(run.servers) == 1
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_ordinary_end_is_said_once_by_each_process(tmp_path: Path, workers: int, sent: signal.Signals) -> None:
+    """By whatever signal: else its silence would be told as a failure."""
+    with running(tmp_path, *(["--workers", str(workers)] if workers > 1 else [])) as run:
+        _until_started(run.backend, workers)
+        run.backend.stop(sent)
+        said = [record for record in run.logs if record.get("event_name") == "fossa.service.stopped"]
+        assert len({record["resource"]["attributes"]["service.instance.id"] for record in said}) == len(said) == workers
 
 
 def test_workers_are_instances_of_one_service(tmp_path: Path) -> None:

@@ -113,9 +113,14 @@ def test_a_reload_uses_the_new_rules_and_keeps_the_windows_of_the_others(tmp_pat
             "bands": [{"level": "warning", "when": "> 1", "severity": "low"}],
         }
         rules = {"many spans": {**rule, "where": ["span.name =~ 'span .*'"]}}
-        change(sidecar, processors={"thresholds": {"rules": rules}})
+        service = yaml.safe_load(sidecar.configuration.read_text())["service"]
+        pipelines = {signal: service["pipelines"][signal] for signal in ("traces", "metrics")}
+        change(sidecar, processors={"thresholds": {"rules": rules}}, service={**service, "pipelines": pipelines})
         before = json.loads(call(sidecar, "collector", "status", "--json").stdout)
-        assert call(sidecar, "collector", "reload").exit_code == 0
+        reloaded = call(sidecar, "collector", "reload")
+        odd = "service.pipelines.logs: is missing, so logs are refused"
+        assert (reloaded.exit_code, odd in reloaded.stderr) == (0, True)
+        assert any(odd in line for line in sidecar.output)
         after = json.loads(call(sidecar, "collector", "status", "--json").stdout)
         assert (after["pid"], after["started"]) == (before["pid"], before["started"])
         values = json.loads(call(sidecar, "rules", "list", "--json").stdout)["rules"]

@@ -63,3 +63,27 @@ def test_factories_are_called(tmp_path: Path) -> None:
         with Backend(command, {"OTEL_EXPORTER_OTLP_ENDPOINT": sidecar.url("http")}, tmp_path) as backend:
             assert backend.get("/items/7") == 200
         assert [span["name"] for span in sidecar.records("traces")] == ["GET /items/{number}"]
+
+
+def test_what_the_app_lacks_is_the_apps(tmp_path: Path) -> None:
+    """A traceback with its place, no advice to install something of ours; and where an app was looked for in vain."""
+    (tmp_path / "lacking_app.py").write_text("import nosuchlib\n")
+    done = _run("lacking_app:app", "--app-dir", str(tmp_path), "--port", "0")
+    assert (done.returncode, "extra" in done.stderr) == (1, False)
+    assert 'lacking_app.py", line 1, in <module>' in done.stderr
+    assert "\nModuleNotFoundError: No module named 'nosuchlib'\n" in done.stderr
+    done = _run("lacking.ap:app", "--port", "0")
+    told = f"lacking.ap:app: there is no module 'lacking' in {ROOT}; name its folder with --app-dir"
+    assert (done.returncode, f"\nModuleNotFoundError: {told}\n" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")])
+def test_an_app_may_have_a_package_of_our_name(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """`operations` is the command line's, and a word that others use too."""
+    (tmp_path / "operations").mkdir()
+    (tmp_path / "operations" / "__init__.py").touch()
+    (tmp_path / "operations" / "models.py").write_text("NUMBER = 7\n")
+    (tmp_path / "named_app.py").write_text(f"from operations.models import NUMBER\n{APP}\napp = make()\n")
+    command = ["-m", "operations", "run", "named_app:app", "--app-dir", str(tmp_path), "--port", "0", *options]
+    with Backend(command, {}, tmp_path) as backend:
+        assert backend.get("/items/7") == 200

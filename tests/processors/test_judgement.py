@@ -182,6 +182,8 @@ def test_a_service_that_says_that_it_stops_is_not_missed() -> None:
     stopping.feed(
         [log(600, event_name="fossa.service.stopped", attributes={"event.outcome": "success"}, resource=resource)]
     )
+    stopping.each(601, 602, export, 1)  # the last values that it sends may come after its word
+    stopping.feed([point(602, "process.event_loop.heartbeat.age", {"value": 1}, resource=resource)])
     assert stopping.feed([], until=2000).told == []
     assert [line["event"] for line in stopping.lines()["system"]] == ["service.started", "fossa.service.stopped"]
     assert Course("service.absent").each(0, 600, request, 1).feed([], until=2000).told == []
