@@ -57,6 +57,7 @@ class Backend:
                 break
         else:
             self.process.wait()
+            self.process.stdout.close()
             raise AssertionError("the app did not start:\n" + "".join(self.output))
         watchdog.cancel()
         self._reader = threading.Thread(target=self._read_on, daemon=True)

@@ -19,7 +19,7 @@ from tests.support.untraced import untraced as untraced_environ
 
 READY = "ready: "
 WITH_PAGES = {"service": {"extensions": ["health_check", "dashboard", "security_dashboard"]}}
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class Sidecar:
