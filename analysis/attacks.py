@@ -7,9 +7,8 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
-
 from analysis.engine import Engine
+from analysis.limited import parsed_object
 from analysis.period import DAY_NANO, NANO, Period
 from processors.anomalies.default_watches import DEFAULT_WATCHES
 from processors.anomalies.detector import Detector
@@ -135,11 +134,11 @@ def _events(engine: Engine, stream: str, period: Period, judging: SecurityJudgin
         seen = sighting_of_line(
             {
                 "time_unix_nano": time,
-                "service": service,
+                "service": service or "",
                 "event": event or "",
                 "outcome": outcome or "",
                 "trace_id": trace_id or "",
-                "attributes": orjson.loads(attributes) if attributes else {},
+                "attributes": parsed_object(attributes),
             }
         )
         if judging.wants(seen.event):
@@ -158,7 +157,7 @@ def _refusals(engine: Engine, period: Period) -> Iterator[Sighting]:
         period,
     )
     for ended, began, service, trace_id, attributes in rows:
-        labels = {**orjson.loads(attributes), "service.name": service}
+        labels = {**parsed_object(attributes), "service.name": service or ""}
         yield refusal(labels, ended or began, trace_id or "")
 
 

@@ -33,7 +33,12 @@ class Availability:
 def availability(engine: Engine, period: Period) -> list[Availability]:
     """By target; each look counts until the next one, at most five minutes."""
     rows = engine.sql(
-        "SELECT target, event_unix_nano, healthy, detail FROM health ORDER BY target, event_unix_nano", (), period
+        """
+        SELECT target, event_unix_nano, healthy, detail FROM health
+        WHERE target IS NOT NULL AND healthy IS NOT NULL ORDER BY target, event_unix_nano
+        """,
+        (),
+        period,
     )
     looks: dict[str, list[tuple[int, bool, str]]] = {}
     for target, time, healthy, detail in rows:
@@ -60,7 +65,7 @@ def _of_target(target: str, looks: Sequence[tuple[int, bool, str]], period: Peri
 
 def gaps(engine: Engine, period: Period) -> list[Period]:
     """Whole hours of the period in which nothing at all was recorded, adjoining ones as one."""
-    rows = engine.sql("SELECT DISTINCT time_unix_nano - time_unix_nano % ? FROM rollups", (HOUR_NANO,), period)
+    rows = engine.sql("SELECT DISTINCT event_unix_nano - event_unix_nano % ? FROM rollups", (HOUR_NANO,), period)
     seen = {begins // HOUR_NANO for (begins,) in rows}
     first, last = -(-period.start_unix_nano // HOUR_NANO), period.end_unix_nano // HOUR_NANO
     found: list[Period] = []

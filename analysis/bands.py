@@ -10,7 +10,7 @@ from processors.settings import ThresholdSettings
 
 
 class Bands:
-    """By indicator and statistic; what no rule judges is normal."""
+    """By indicator and statistic; of what no rule judges there is no data."""
 
     def __init__(self, settings: ThresholdSettings) -> None:
         rules, _ = compile_rules(settings)
@@ -23,12 +23,12 @@ class Bands:
             None,
         )
 
-    def band(self, indicator: str, statistic: str, value: float | None) -> str:
-        """normal, warning or critical; no data for None."""
-        if value is None:
-            return "no data"
+    def band(self, indicator: str, statistic: str, value: float | None, samples: int | None = None) -> str:
+        """normal, warning or critical; no data for None, and for fewer samples than the rule asks for."""
         rule = self.rule(indicator, statistic)
-        return band_of(rule.bands, value) if rule else "normal"
+        if rule is None or value is None or (samples is not None and samples < rule.settings.minimum_count):
+            return "no data"
+        return band_of(rule.bands, value)
 
 
 def band_of(bands: Sequence[Band], value: float) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from analysis.engine import Engine
+from analysis.limited import parsed_object
 from analysis.period import Period
 
 PARTS = 12
@@ -87,14 +86,14 @@ def event_counts(engine: Engine, period: Period, stream: str, events: Sequence[s
         _names(events),
         period,
     )
-    return [EventCount(*row) for row in rows]
+    return [EventCount(event or "", service or "", *told) for event, service, *told in rows]
 
 
 def failures(engine: Engine, period: Period, stream: str, events: Sequence[str] = ()) -> list[Failures]:
     """By event and reason, the most frequent first."""
     rows = engine.sql(
         f"""
-        SELECT event, {_REASON}, event_unix_nano, trace_id, attributes
+        SELECT coalesce(event, ''), {_REASON}, event_unix_nano, trace_id, attributes
         FROM {stream} {_named(events, "outcome = 'failure'")} ORDER BY event_unix_nano
         """,  # noqa: S608  # our own names and question marks
         _names(events),
@@ -106,7 +105,7 @@ def failures(engine: Engine, period: Period, stream: str, events: Sequence[str] 
         group.count += 1
         group.last_unix_nano = time
         group.trace_id = trace_id or group.trace_id
-        told = orjson.loads(attributes) if attributes else {}
+        told = parsed_object(attributes)
         group.examples.update(f"{name}={told[name]}" for name in _ABOUT if name in told)
     return sorted(found.values(), key=lambda one: (-one.count, one.event, one.reason))
 
@@ -137,14 +136,15 @@ def moments(engine: Engine, period: Period, stream: str, events: Sequence[str] =
     """The last ones, newest first."""
     rows = engine.sql(
         f"""
-        SELECT event_unix_nano, service, event, outcome, seconds, trace_id, attributes
+        SELECT event_unix_nano, coalesce(service, ''), coalesce(event, ''), coalesce(outcome, ''), seconds,
+               coalesce(trace_id, ''), attributes
         FROM {stream} {_named(events)} ORDER BY event_unix_nano DESC LIMIT {limit}
         """,  # noqa: S608  # our own names, numbers and question marks
         _names(events),
         period,
     )
     return [
-        Moment(time, service, event, outcome, seconds, trace_id, orjson.loads(attributes or b"{}"))
+        Moment(time, service, event, outcome, seconds, trace_id, parsed_object(attributes))
         for time, service, event, outcome, seconds, trace_id, attributes in rows
     ]
 

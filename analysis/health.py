@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from analysis.engine import Engine
@@ -27,12 +27,23 @@ class LastLook:
     since_unix_nano: int
 
     @property
-    def band(self) -> Literal["normal", "warning", "critical"]:
+    def critical(self) -> bool:
+        """Whether nothing works without it."""
+        return self.target in CRITICAL_TARGETS or self.kind == "sql"
+
+    @property
+    def band(self) -> Literal["normal", "warning", "critical", "no data"]:
         """By what is found; a certificate that ends within a fortnight is a warning."""
         if self.state in {"down", "corrupt"}:
-            return "critical" if self.target in CRITICAL_TARGETS or self.kind == "sql" else "warning"
+            return "critical" if self.critical else "warning"
+        if self.state not in {"up", "locked"}:
+            return "no data"
         ends = self.certificate_days is not None and self.certificate_days < _CERTIFICATE_DAYS
         return "warning" if ends or self.state == "locked" else "normal"
+
+    def unknown(self) -> LastLook:
+        """The same when nobody has looked again since."""
+        return replace(self, state="unknown", since_unix_nano=self.time_unix_nano)
 
 
 def last_looks(engine: Engine, period: Period) -> list[LastLook]:

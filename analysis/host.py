@@ -73,6 +73,8 @@ def utilization(engine: Engine, period: Period, indicators: Sequence[str] = INDI
                 whole.merge(total)
             means = tuple(total.histogram.sum / total.count if total.count else None for total in totals)
             values = whole.histogram
+            if not whole.count:
+                continue
             last = latest[key] if key in latest else next(mean for mean in reversed(means) if mean is not None)
             found.append(
                 Utilization(
@@ -96,7 +98,7 @@ def _latest(engine: Engine, indicator: str, period: Period) -> dict[Key, float]:
         (indicator,),
         Period(max(period.start_unix_nano, period.end_unix_nano - HOUR_NANO), period.end_unix_nano),
     )
-    return {key_of(key): value for key, value in rows}
+    return {key: value for text, value in rows if (key := key_of(text)) is not None}
 
 
 def of_key(key: Sequence[str]) -> str:
@@ -126,7 +128,8 @@ def trends(engine: Engine, period: Period) -> list[Trend]:
                 for part, total in zip(parts, totals, strict=True)
                 if total.count
             ]
-            found.append(_trend(indicator, of_key(key), points))
+            if points:
+                found.append(_trend(indicator, of_key(key), points))
     return sorted(found, key=lambda one: one.full_in_days if one.full_in_days is not None else float("inf"))
 
 

@@ -23,6 +23,12 @@ def parsed(text: str | None) -> Any:
         return None
 
 
+def parsed_object(text: str | None) -> dict[str, Any]:
+    """As `parsed`; empty for what is no object."""
+    found = parsed(text)
+    return found if isinstance(found, dict) else {}
+
+
 def limited_text(text: str, what: str, cut: list[str], characters: int = 0) -> str:
     """Its beginning; `cut` gets a note if there was more, or if it had more `characters` before it came here."""
     had = max(len(text), characters)

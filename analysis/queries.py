@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from analysis.engine import Engine
-from analysis.period import Period
+from analysis.period import MINUTE_NANO, Period
 from analysis.requests import RAW_NANO, route_of_traces
 from analysis.summaries import Sample, totals
 
 INDICATOR = "db.query.response_time"
+_LONG_NANO = MINUTE_NANO
+"""Queries that began so long before a time and ended in it are looked for."""
 _TRACES_ASKED = 5000
 """Slow queries whose route is looked up, the slowest first."""
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\b0x[0-9a-fA-F]+\b|\b\d+(?:\.\d+)?\b")
@@ -21,6 +23,9 @@ _BLANKS = re.compile(r"\s+")
 _SYSTEM = "coalesce(attr(attributes, 'db.system.name'), attr(attributes, 'db.system'))"
 _TEXT = "coalesce(attr(attributes, 'db.query.text'), attr(attributes, 'db.statement'), name)"
 _SUMMARY = "coalesce(attr(attributes, 'db.query.summary'), attr(attributes, 'db.operation.name'), name)"
+_ENDED = "coalesce(nullif(end_time_unix_nano, 0), event_unix_nano)"
+_SENT = "hash(batch_id, batch_index, trace_id, span_id, event_unix_nano)"
+"""The same of a span that a client sent again."""
 _QUERY = f"kind = 'CLIENT' AND {_SYSTEM} IS NOT NULL AND name <> 'connect'"
 
 
@@ -93,14 +98,14 @@ def _slow(engine: Engine, period: Period, threshold_ms: float) -> Iterator[tuple
     )
     seen: set[tuple[str, int]] = set()
     for batch_id, batch_index, *row in rows:
-        if (batch_id, batch_index) not in seen:
+        if batch_id is None or (batch_id, batch_index) not in seen:
             seen.add((batch_id, batch_index))
             time, service, system, text, duration_ms, trace_id = row
             yield time, service, system, text, duration_ms, trace_id
 
 
 def query_times(engine: Engine, period: Period) -> list[QueryTimes]:
-    """By kind of statement, those that took most time in all first."""
+    """By kind of statement, those that took most time in all first; what a client sent again counts once."""
     found = _exactly(engine, period) if period.nanos <= RAW_NANO else _summed(engine, period)
     return sorted(found, key=lambda one: -one.total_seconds)
 
@@ -109,8 +114,9 @@ def _exactly(engine: Engine, period: Period) -> Iterator[QueryTimes]:
     rows = engine.sql(
         f"""
         WITH queries AS (
-            SELECT service, {_SYSTEM} AS system, {_SUMMARY} AS summary, status, duration_ms / 1000 AS seconds
-            FROM traces WHERE {_QUERY}
+            SELECT DISTINCT {_SENT} AS sent, service, {_SYSTEM} AS system, {_SUMMARY} AS summary, status,
+                   duration_ms / 1000 AS seconds
+            FROM traces WHERE {_QUERY} AND duration_ms IS NOT NULL
         )
         SELECT service, system, summary, count(*), count(*) FILTER (WHERE status = 'ERROR'), avg(seconds),
                percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
@@ -126,6 +132,8 @@ def _exactly(engine: Engine, period: Period) -> Iterator[QueryTimes]:
 
 def _summed(engine: Engine, period: Period) -> Iterator[QueryTimes]:
     for key, total in totals(engine, INDICATOR, period, _raw).items():
+        if not total.count:
+            continue
         service, system, summary = key if len(key) == 3 else ("", "", "(others)")  # noqa: PLR2004  # labels of the indicator
         values = total.histogram
         yield QueryTimes(
@@ -144,11 +152,15 @@ def _summed(engine: Engine, period: Period) -> Iterator[QueryTimes]:
 
 
 def _raw(engine: Engine, period: Period) -> Iterator[Sample]:
+    """By their ends, as rollups count them."""
     rows = engine.sql(
-        f"SELECT end_time_unix_nano, service, {_SYSTEM}, {_SUMMARY}, duration_ms / 1000, status = 'ERROR'"  # noqa: S608  # our own expressions
-        f" FROM traces WHERE {_QUERY}",
-        (),
-        period,
+        f"""
+        SELECT DISTINCT {_SENT} AS sent, {_ENDED}, coalesce(service, ''), {_SYSTEM}, coalesce({_SUMMARY}, ''),
+               duration_ms / 1000, coalesce(status, '') = 'ERROR'
+        FROM traces WHERE {_QUERY} AND duration_ms IS NOT NULL AND {_ENDED} >= ? AND {_ENDED} < ?
+        """,  # noqa: S608  # our own expressions
+        (period.start_unix_nano, period.end_unix_nano),
+        Period(max(0, period.start_unix_nano - _LONG_NANO), period.end_unix_nano),
     )
-    for time, service, system, summary, seconds, failed in rows:
+    for _, time, service, system, summary, seconds, failed in rows:
         yield Sample(time, (service, system, summary), seconds, failed)

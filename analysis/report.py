@@ -82,7 +82,7 @@ def _requests(whole: RequestTimes, earlier: RequestTimes) -> dict[str, Any]:
 
 
 def _route(one: RequestTimes, bands: Bands) -> dict[str, Any]:
-    return as_json(one, error_rate=one.error_rate, band=bands.band(INDICATOR, "p95", one.p95))
+    return as_json(one, error_rate=one.error_rate, band=bands.band(INDICATOR, "p95", one.p95, one.requests))
 
 
 def _chart(engine: Engine, period: Period) -> list[dict[str, Any]]:

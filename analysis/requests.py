@@ -56,7 +56,7 @@ def response_times(engine: Engine, period: Period) -> list[RequestTimes]:
     whole = Total()
     for total in found.values():
         whole.merge(total)
-    routes = [times_of(total, *labels_of(key)) for key, total in found.items()]
+    routes = [times_of(total, *labels_of(key)) for key, total in found.items() if total.count]
     return [times_of(whole), *_busiest_first(routes)]
 
 

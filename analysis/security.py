@@ -9,7 +9,9 @@ from analysis.events import USER
 from analysis.failed_logins import Failure, failed_logins, spraying
 from analysis.period import Period
 
-_ADDRESS = "coalesce(attr(attributes, 'client.address'), attr(attributes, 'source.address'), '')"
+_TOLD = "coalesce(attr(attributes, 'client.address'), attr(attributes, 'source.address'), '')"
+_ADDRESS = f"CASE WHEN lower({_TOLD}) LIKE '::ffff:%.%' THEN substr({_TOLD}, 8) ELSE {_TOLD} END"
+"""An IPv4 address that is written as an IPv6 one is the IPv4 one."""
 _LOGIN = "(event = 'auth.login' OR event = 'fossa.auth.login')"
 _LIMITED = "(event = 'rate_limit.exceeded' OR event = 'fossa.rate_limit.exceeded')"
 
@@ -71,7 +73,7 @@ def logins(engine: Engine, period: Period, *, by_user: bool = False) -> list[Log
     rows = engine.sql(
         f"""
         SELECT coalesce({one}, ''), count(*) FILTER (WHERE outcome = 'success'),
-               count(*) FILTER (WHERE outcome = 'failure'), count(DISTINCT {other}),
+               count(*) FILTER (WHERE outcome = 'failure'), count(DISTINCT nullif({other}, '')),
                min(event_unix_nano), max(event_unix_nano)
         FROM security WHERE {_LOGIN} GROUP BY coalesce({one}, '')
         ORDER BY count(*) FILTER (WHERE outcome = 'failure') DESC, count(*) DESC, 1

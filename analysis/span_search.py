@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from analysis.engine import Engine
-from analysis.period import MINUTE_NANO, Period
+from analysis.period import HOUR_NANO, MINUTE_NANO, Period
 from analysis.trace_search import newest_first
 from analysis.trace_spans import StoredTrace, stored_traces
 from analysis.traces import ENDED
@@ -55,7 +56,7 @@ class _Seen(NamedTuple):
 def find_traces(engine: Engine, period: Period, wanted: SpanFilter, limit: int) -> list[StoredTrace]:
     """The newest by the span that was found, each whole as far as ten minutes reach; raise QueryError."""
     found: dict[str, _Seen] = {}
-    for part in newest_first(period):
+    for part in _parts(period):
         for one in _seen(engine, part, wanted, limit):
             found.setdefault(one.trace_id, one)
         if len(found) >= limit:
@@ -66,6 +67,13 @@ def find_traces(engine: Engine, period: Period, wanted: SpanFilter, limit: int) 
     start = max(0, min(one.first for one in newest) - _CROSSING_NANO)
     whole = Period(start, max(one.last for one in newest) + _CROSSING_NANO)
     return stored_traces(engine, tuple(one.trace_id for one in newest), whole)
+
+
+def _parts(period: Period) -> Iterator[Period]:
+    """The newest first; most searches end with the last hour, whose records are read in a sixth of the time."""
+    recent = max(period.start_unix_nano, period.end_unix_nano - HOUR_NANO)
+    yield Period(recent, period.end_unix_nano)
+    yield from newest_first(Period(period.start_unix_nano, recent))
 
 
 def _seen(engine: Engine, period: Period, wanted: SpanFilter, limit: int) -> list[_Seen]:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import orjson
-
 from analysis.engine import Engine
+from analysis.limited import parsed
 from analysis.period import DAY_NANO, HOUR_NANO, MINUTE_NANO, Period
 from processors.histogram import Histogram
+from processors.window import OVERFLOW_LABEL
 
 Key = tuple[str, ...]
 """The values of an indicator's labels, in the order of their names in the rollups."""
@@ -33,14 +33,13 @@ Group = Callable[[Key], Key | None]
 
 
 class Cell(NamedTuple):
-    """One line of a rollup, or one raw value; `histogram` is JSON, as it stands in the lines."""
+    """One line of a rollup, or one raw value; `histogram` is as it stands in the lines."""
 
     indicator: str
     start_unix_nano: int
     key: Key
-    samples: int
     errors: int
-    histogram: str | bytes
+    histogram: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -52,9 +51,9 @@ class Total:
     histogram: Histogram = field(default_factory=Histogram)
 
     def add(self, cell: Cell) -> None:
-        self.count += cell.samples
+        self.count += cell.histogram["count"]
         self.errors += cell.errors
-        _add(self.histogram, orjson.loads(cell.histogram))
+        _add(self.histogram, cell.histogram)
 
     def merge(self, other: Total) -> None:
         self.count += other.count
@@ -75,6 +74,7 @@ def _add(histogram: Histogram, content: Mapping[str, Any]) -> None:
 
 
 _RESOLUTIONS = (("rollups_1d", DAY_NANO), ("rollups_1h", HOUR_NANO), ("rollups", MINUTE_NANO))
+_LENGTHS = dict(_RESOLUTIONS)
 
 
 def totals(engine: Engine, indicator: str, period: Period, raw: Raw | None = None) -> dict[Key, Total]:
@@ -115,9 +115,32 @@ def _courses(rollups: _Rollups, parts: Sequence[Period], group: Group | None) ->
     return found
 
 
-def key_of(text: str) -> Key:
-    """The `key` of a line."""
-    return tuple(map(str, orjson.loads(text).values()))
+def key_of(text: str | None) -> Key | None:
+    """The `key` of a line; empty for what had no room for one, None for what is none."""
+    found = parsed(text)
+    if not isinstance(found, dict):
+        return None
+    return () if OVERFLOW_LABEL in found else tuple(map(str, found.values()))
+
+
+def _histogram_of(text: str | None) -> Mapping[str, Any] | None:
+    """Of a line, where it adds up: one that is damaged must not take the sum of all others with it."""
+    content = parsed(text)
+    try:
+        return content if _adds_up(content) else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _adds_up(content: Mapping[str, Any]) -> bool:
+    """Whether it is what `_add` takes; a sum of all its whole numbers is the cheapest look at each of them."""
+    count = content["count"]
+    whole = count + content.get("zeros", 0)
+    for side in (content["buckets"], content.get("negative", ())):
+        for bucket, times in side:
+            whole += bucket + times
+    numbers = [content[name] for name in (("sum", "min", "max") if count else ("sum",))]
+    return isinstance(whole, int) and count >= 0 and all(isinstance(one, int | float) for one in numbers)
 
 
 def minutes(engine: Engine, indicator: str, period: Period, labels: int) -> dict[Key, list[tuple[int, Total]]]:
@@ -158,8 +181,8 @@ class _Rollups:
             for sample in self.raw(self.engine, period):
                 histogram = Histogram()
                 histogram.add(sample.value)
-                content = orjson.dumps(histogram.to_json())
-                yield Cell(self.indicators[0], sample.time_unix_nano, sample.key, 1, int(sample.failed), content)
+                errors = int(sample.failed)
+                yield Cell(self.indicators[0], sample.time_unix_nano, sample.key, errors, histogram.to_json())
 
     def lines(self, stream: str, period: Period, *, only: bool = False) -> tuple[Iterator[Cell], set[int]]:
         """Those of the indicators; and, but for `only`, the starts of all steps that have a line of any indicator.
@@ -171,26 +194,31 @@ class _Rollups:
         ours = f"indicator IN ({', '.join('?' * len(self.indicators))})"
         rows = self.engine.sql(
             f"""
-            SELECT time_unix_nano, CASE WHEN {ours} THEN indicator END, key, count, errors,
+            SELECT time_unix_nano, CASE WHEN {ours} THEN indicator END, key, errors,
                    CASE WHEN {ours} THEN histogram END
-            FROM {stream} WHERE {ours if only else "true"}
+            FROM {stream} WHERE time_unix_nano % {_LENGTHS[stream]} = 0 AND {ours if only else "true"}
             """,  # noqa: S608  # our own names
             [*self.indicators] * (3 if only else 2),
             period,
         )
-        known = _Keys()
-        cells = (
-            Cell(indicator, start, known[key], count, errors or 0, histogram)
-            for start, indicator, key, count, errors, histogram in rows
-            if indicator is not None
-        )
-        return cells, {row[0] for row in rows}
+        return _cells(rows), {row[0] for row in rows}
 
 
-class _Keys(dict[str, Key]):
+def _cells(rows: Iterable[tuple[Any, ...]]) -> Iterator[Cell]:
+    """Those that can be read."""
+    known = _Keys()
+    for start, indicator, text, errors, histogram in rows:
+        if indicator is None:
+            continue
+        key, content = known[text], _histogram_of(histogram)
+        if key is not None and content is not None:
+            yield Cell(indicator, start, key, errors or 0, content)
+
+
+class _Keys(dict[str | None, Key | None]):
     """Few are known, and stand in many lines."""
 
-    def __missing__(self, text: str) -> Key:
+    def __missing__(self, text: str | None) -> Key | None:
         key = self[text] = key_of(text)
         return key
 

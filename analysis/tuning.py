@@ -13,29 +13,45 @@ from analysis.summaries import Key, Total, minutes
 from processors.conditions import Condition, parse_condition
 from processors.rule_state import Band, RuleState
 from processors.rules import Rule
+from processors.settings import Outcomes
 
 _QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
-_LABELS = {
-    "http.server.response_time": ("http.server.response_time", 1),
-    "http.server.errors": ("http.server.response_time", 1),
-    "db.query.response_time": ("db.query.response_time", 1),
-    "db.query.errors": ("db.query.response_time", 1),
-    "host.cpu": ("host.cpu", 1),
-    "host.memory": ("host.memory", 1),
-    "host.disk": ("host.disk", 2),
-    "db.pool.utilization": ("db.pool.utilization", 2),
+_RESPONSE_TIME = ("http.server.response_time", ("service.name",))
+_QUERY_TIME = ("db.query.response_time", ("service.name",))
+_ROLLUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "http.server.response_time": _RESPONSE_TIME,
+    "http.server.errors": _RESPONSE_TIME,
+    "db.query.response_time": _QUERY_TIME,
+    "db.query.errors": _QUERY_TIME,
+    "host.cpu": ("host.cpu", ("host.name",)),
+    "host.memory": ("host.memory", ("host.name",)),
+    "host.disk": ("host.disk", ("host.name", "system.filesystem.mountpoint")),
+    "db.pool.utilization": ("db.pool.utilization", ("service.name", "db.client.connection.pool.name")),
 }
-"""Indicators of rules: the rollup that tells them, and how many of its labels make the rule's key."""
+"""Indicators of rules: the rollup that tells them, and those of its labels that can make the rule's key."""
+_SUMMED = frozenset({*_QUANTILES, "mean", "min", "max", "sum", "count"})
+_OF_THE_HOST = ("service.name = forecourt",)
+"""Who measures it is not told by rollups: an app on the same machine measures the same."""
 _GAP_MINUTES = 2
 _FURTHEST_FACTOR = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a rule measured at the end of a minute; None where too little was in its window."""
+    """What a rule measured at the end of a minute; None where too little was in its window.
+
+    `weak` is a rate that is bad by fewer failures than the rule asks for, and in no band.
+    """
 
     time_unix_nano: int
     value: float | None
+    weak: bool = False
+
+    def judged(self, bands: Sequence[Band]) -> float | None:
+        """What is held against the bands."""
+        if not self.weak:
+            return self.value
+        return -math.inf if bands[0].when.upward else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +77,14 @@ class Proposal:
 
 
 def can_be_tuned(rule: Rule) -> bool:
-    """Whether rollups tell what it measures."""
-    return rule.settings.indicator in _LABELS and not (rule.settings.where and rule.settings.indicator[:4] != "host")
+    """Whether rollups tell what it measures: their indicator, by their labels, of all that they hold."""
+    settings = rule.settings
+    indicator = str(settings.indicator)
+    if indicator not in _ROLLUPS or settings.by != _ROLLUPS[indicator][1] or isinstance(settings.window, Outcomes):
+        return False
+    where = _OF_THE_HOST if indicator.startswith("host.") else ()
+    statistics = {"ratio", "count"} if indicator.endswith(".errors") else _SUMMED
+    return settings.where in {(), where} and not settings.of and settings.statistic in statistics
 
 
 Minutes = dict[Key, list[tuple[int, Total]]]
@@ -70,51 +92,81 @@ Minutes = dict[Key, list[tuple[int, Total]]]
 
 def courses(engine: Engine, rule: Rule, period: Period, known: dict[str, Minutes] | None = None) -> list[Course]:
     """What the rule would have measured; `known` keeps what was read for other rules of the same rollup."""
-    indicator, labels = _LABELS[str(rule.settings.indicator)]
+    indicator, labels = _ROLLUPS[str(rule.settings.indicator)]
     known = {} if known is None else known
     if indicator not in known:
-        known[indicator] = minutes(engine, indicator, period, labels)
-    width = max(1, round(float(rule.settings.window) / 60))
-    return [Course(key, tuple(_values(rule, cells, width))) for key, cells in known[indicator].items()]
+        known[indicator] = minutes(engine, indicator, period, len(labels))
+    return [Course(key, tuple(_values(rule, cells))) for key, cells in known[indicator].items()]
 
 
-def _values(rule: Rule, cells: Sequence[tuple[int, Total]], width: int) -> Iterator[Value]:
-    """The sum of the last minutes at the end of each; a minute without anything counts as empty for a while."""
+def _values(rule: Rule, cells: Sequence[tuple[int, Total]]) -> Iterator[Value]:
+    """As the window is at the end of each minute; one without anything counts as empty for a while."""
     window: deque[tuple[int, Total]] = deque()
+    widths = _widths(rule)
     last = 0
     for start, total in cells:
-        for quiet in range(last + MINUTE_NANO, min(start, last + (width + _GAP_MINUTES) * MINUTE_NANO), MINUTE_NANO):
+        until = min(start, last + (widths[-1] + _GAP_MINUTES) * MINUTE_NANO)
+        for quiet in range(last + MINUTE_NANO, until, MINUTE_NANO):
             if last:
-                yield Value(quiet + MINUTE_NANO, _value(rule, window, quiet, width))
+                yield _value(rule, window, quiet, widths)
         window.append((start, total))
-        yield Value(start + MINUTE_NANO, _value(rule, window, start, width))
+        yield _value(rule, window, start, widths)
         last = start
 
 
-def _value(rule: Rule, window: deque[tuple[int, Total]], now: int, width: int) -> float | None:
-    while window and window[0][0] <= now - width * MINUTE_NANO:
+def _widths(rule: Rule) -> tuple[int, ...]:
+    """Minutes of its window, and of the wider one that counts where too little is in that."""
+    lengths = (float(rule.settings.window), rule.settings.widen_to or 0.0)
+    return tuple(sorted({max(1, math.ceil(seconds / 60)) for seconds in lengths if seconds}))
+
+
+def _value(rule: Rule, window: deque[tuple[int, Total]], minute: int, widths: Sequence[int]) -> Value:
+    while window and window[0][0] <= minute - widths[-1] * MINUTE_NANO:
         window.popleft()
+    found = Value(minute + MINUTE_NANO, None)
+    for width in widths:
+        found = _assessed(rule, _since(rule, window, minute - width * MINUTE_NANO), found.time_unix_nano)
+        if found.value is not None and not found.weak:
+            break
+    return found
+
+
+def _since(rule: Rule, window: deque[tuple[int, Total]], begins: int) -> Total:
+    """The sum of the minutes after one; of a rate the counts alone, since a wide window holds many."""
     whole = Total()
-    for _, total in window:
-        whole.merge(total)
-    if whole.count < rule.settings.minimum_count:
-        return None
-    return _statistic(rule, whole)
+    for start, total in reversed(window):
+        if start <= begins:
+            break
+        if rule.settings.statistic == "ratio":
+            whole.count += total.count
+            whole.errors += total.errors
+        else:
+            whole.merge(total)
+    return whole
+
+
+def _assessed(rule: Rule, whole: Total, time_unix_nano: int) -> Value:
+    settings = rule.settings
+    if whole.count < settings.minimum_count:
+        return Value(time_unix_nano, None)
+    value = _statistic(rule, whole)
+    few = settings.statistic == "ratio" and whole.errors < settings.minimum_failures
+    return Value(time_unix_nano, value, few and any(band.when.holds(value) for band in rule.bands))
 
 
 def _statistic(rule: Rule, whole: Total) -> float:
-    statistic = rule.settings.statistic
-    if statistic == "ratio":
-        return whole.errors / whole.count if whole.errors >= rule.settings.minimum_failures else 0.0
+    statistic, values = rule.settings.statistic, whole.histogram
     if statistic in _QUANTILES:
-        return whole.histogram.quantile(_QUANTILES[statistic])
-    simple: dict[str, Callable[[], float]] = {
-        "max": lambda: whole.histogram.max,
-        "min": lambda: whole.histogram.min,
+        return values.quantile(_QUANTILES[statistic])
+    told: dict[str, Callable[[], float]] = {
+        "ratio": lambda: whole.errors / whole.count,
+        "mean": lambda: values.sum / values.count,
+        "max": lambda: values.max,
+        "min": lambda: values.min,
         "count": lambda: float(whole.count),
-        "sum": lambda: whole.histogram.sum,
+        "sum": lambda: values.sum,
     }
-    return simple.get(statistic, lambda: whole.histogram.sum / whole.histogram.count)()
+    return told[statistic]()
 
 
 def alerts(found: Sequence[Course], bands: Sequence[Band], rule: Rule) -> int:
@@ -125,7 +177,7 @@ def alerts(found: Sequence[Course], bands: Sequence[Band], rule: Rule) -> int:
         state = RuleState.of(bands)
         for one in course.values:
             was = state.firing
-            state.advance(bands, one.value, one.time_unix_nano, for_nano=for_nano, keep_nano=keep_nano)
+            state.advance(bands, one.judged(bands), one.time_unix_nano, for_nano=for_nano, keep_nano=keep_nano)
             count += was is None and state.firing is not None
     return count
 

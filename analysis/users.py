@@ -82,7 +82,7 @@ def feature_use(engine: Engine, period: Period) -> list[FeatureUse]:
     """Routes and events, the most used first."""
     rows = engine.sql(
         f"""
-        SELECT method || ' ' || route, 'route', count(*), count(*) FILTER (WHERE {_FAILED}),
+        SELECT coalesce(method, '') || ' ' || route, 'route', count(*), count(*) FILTER (WHERE {_FAILED}),
                count(DISTINCT performance.user), max(event_unix_nano)
         FROM performance WHERE route <> '' GROUP BY method, route
         UNION ALL

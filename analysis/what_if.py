@@ -36,7 +36,7 @@ def _of_key(key: Key, values: Sequence[Value], rule: Rule, bands: Sequence[Band]
     began, worst = 0, 0
     for one in values:
         was = state.firing
-        state.advance(bands, one.value, one.time_unix_nano, for_nano=for_nano, keep_nano=keep_nano)
+        state.advance(bands, one.judged(bands), one.time_unix_nano, for_nano=for_nano, keep_nano=keep_nano)
         if was is None and state.firing is not None:
             began, worst = one.time_unix_nano, state.firing
         elif was is not None and state.firing is None:

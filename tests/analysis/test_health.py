@@ -58,3 +58,12 @@ def test_what_is_not_critical_warns(tmp_path: Path) -> None:
         "store": "warning",
         "orders": "critical",
     }
+
+
+def test_a_state_that_nobody_knows_is_not_well() -> None:
+    """Neither what has none, nor what was up when it was looked at last."""
+    up = LastLook("backend", "http", "up", 12.0, "200", 3.0, START + 60 * NANO, START)
+    assert up.band == "warning"
+    gone = up.unknown()
+    assert (gone.state, gone.since_unix_nano, gone.band) == ("unknown", up.time_unix_nano, "no data")
+    assert LastLook("backend", "http", "", None, "", None, START, START).band == "no data"

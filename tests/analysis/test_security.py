@@ -12,6 +12,7 @@ from analysis.engine import Engine
 from analysis.failed_logins import Failure, failed_logins
 from analysis.period import HOUR_NANO, MINUTE_NANO, NANO, Period
 from analysis.requests import response_times
+from analysis.security import logins as logins_by
 from analysis.security import suspicions
 
 START = 1_795_435_200 * NANO
@@ -75,6 +76,17 @@ def test_an_address_is_one_however_it_is_written_and_the_window_has_both_its_end
     assert failed_logins([*told[:4], Failure(times[-1] + 1, "192.0.2.1", "")]) == []
 
 
+def test_logins_of_an_address_are_together_however_it_is_written(tmp_path: Path) -> None:
+    """A breach is seen behind both forms too."""
+    tried = [("192.0.2.1", "failure")] * 3 + [("::ffff:192.0.2.1", "failure")] * 2 + [("::FFFF:192.0.2.1", "success")]
+    told = [{"outcome": outcome, "attributes": {"client.address": address}} for address, outcome in tried]
+    events = ({"time_unix_nano": START + at, "event": "auth.login", **one} for at, one in enumerate(told))
+    engine = put(tmp_path, "security", *events)
+    assert [(one.key, one.failures, one.successes) for one in logins_by(engine, PERIOD)] == [("192.0.2.1", 5, 1)]
+    breach, *_ = suspicions(engine, PERIOD, 5, 900.0)
+    assert (breach.kind, breach.key, breach.count) == ("login after many failures", "192.0.2.1", 5)
+
+
 def test_a_look_counts_until_the_next_and_at_most_five_minutes(tmp_path: Path) -> None:
     """And two outages with a good look between them are two."""
     looks = [(0, True), (20, False), (21, True), (22, False), (23, True)]
@@ -86,6 +98,23 @@ def test_a_look_counts_until_the_next_and_at_most_five_minutes(tmp_path: Path) -
     (backend,) = availability(engine, PERIOD)
     assert (backend.watched_seconds, backend.down_seconds) == (300 + 3 * 60 + 300, 120)
     assert [(one.end_unix_nano - one.start_unix_nano) // MINUTE_NANO for one in backend.outages] == [1, 1]
+
+
+def test_a_look_that_says_nothing_is_no_outage(tmp_path: Path) -> None:
+    """As in a line that is damaged: then nobody knows."""
+    looks: list[dict[str, object]] = [{"healthy": True}, {"healthy": None}, {"healthy": True, "target": None}]
+    engine = put(tmp_path, "health", *({"time_unix_nano": START, "target": "backend", **one} for one in looks))
+    (backend,) = availability(engine, PERIOD)
+    assert (backend.target, backend.watched_seconds, backend.down_seconds, backend.outages) == ("backend", 300, 0, ())
+
+
+def test_a_user_without_an_address_has_none(tmp_path: Path) -> None:
+    """What is not told is no address of somebody."""
+    told = [{"user.id": "anna"}, {"user.id": "bob", "client.address": "192.0.2.1"}, {"user.id": "bob"}]
+    failed: list[dict[str, object]] = [{"event": "auth.login", "outcome": "failure", "attributes": one} for one in told]
+    engine = put(tmp_path, "security", *failed)
+    found = {one.key: (one.failures, one.others) for one in logins_by(engine, PERIOD, by_user=True)}
+    assert found == {"bob": (2, 1), "anna": (1, 0)}
 
 
 def test_only_whole_hours_of_the_period_are_gaps(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from analysis.engine import Engine
 from analysis.period import DAY_NANO, MINUTE_NANO, Period
-from analysis.tuning import Course, Proposal, Value, courses, propose
+from analysis.tuning import Course, Proposal, Value, can_be_tuned, courses, propose
+from analysis.what_if import firings
 from processors.histogram import Histogram
 from processors.rules import Rule, compile_rules
 from processors.settings import ThresholdSettings
@@ -143,5 +144,51 @@ def test_too_little_is_no_value_and_few_failures_are_none(tmp_path: Path) -> Non
         None,
         pytest.approx(5 / 89),
     ]
-    few = values(tmp_path / "few", minutes, **ratio, minimum_count=9, minimum_failures=6)
-    assert few == [1.0, None, 0.0]
+    bands = [{"level": "warning", "when": "> 1%", "severity": "low"}]
+    mine = rule(**ratio, minimum_count=9, minimum_failures=6, bands=bands)
+    (few,) = courses(rolled_up(tmp_path / "few", minutes), mine, WEEK)
+    assert [(one.value, one.weak) for one in few.values] == [(1.0, False), (None, False), (5 / 89, True)]
+    assert [one.end_unix_nano for one in firings([few], mine, mine.bands)] == [START + 3 * MINUTE_NANO]
+
+
+def test_where_a_window_has_too_little_the_wider_one_counts(tmp_path: Path) -> None:
+    """As it does live: two requests a minute are enough within the hour, and what fails of them is seen."""
+    minutes = {number: (2, int(20 <= number < 40), 1.0) for number in range(90)}
+    ratio = {"statistic": "ratio", "indicator": "http.server.errors", "window": "5min", "widen_to": "1h"}
+    found = values(tmp_path, minutes, **ratio, minimum_count=20, minimum_failures=5)
+    assert found[:9] == [None] * 9
+    assert (found[9], found[19], found[29], found[39]) == (0.0, 0.0, 10 / 60, 20 / 80)
+    assert (found[79], found[89]) == (20 / 120, 10 / 120)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, True),
+        ({"statistic": "ratio", "indicator": "http.server.errors", "widen_to": "1h"}, True),
+        ({"statistic": "rate"}, False),
+        ({"statistic": "last"}, False),
+        ({"statistic": "mean", "indicator": "http.server.errors"}, False),
+        ({"statistic": "ratio", "of": ["http.route = /a"]}, False),
+        ({"by": ["service.name", "http.route"]}, False),
+        ({"by": ["http.route"]}, False),
+        ({"by": []}, False),
+        ({"where": ["service.name = app"]}, False),
+        ({"window": "50 outcomes"}, False),
+        ({"indicator": "host.cpu", "by": ["host.name"], "where": ["service.name = forecourt"]}, True),
+        ({"indicator": "host.cpu", "by": ["host.name"], "where": ["host.name = a"]}, False),
+        ({"indicator": "auth.logins", "statistic": "ratio"}, False),
+    ],
+)
+def test_what_rollups_can_not_tell_is_not_reckoned(given: dict[str, Any], *, told: bool) -> None:
+    """Other keys, a part of the samples, or a statistic that sums have lost: no number is better than another's."""
+    assert can_be_tuned(rule(**given)) is told
+
+
+def test_every_rule_of_the_default_is_told_or_not() -> None:
+    """Those of requests, queries, machines and pools are."""
+    rules = compile_rules(ThresholdSettings())[0]
+    assert {one.name for one in rules if can_be_tuned(one)} == {
+        *("http.server.p95", "http.server.p99", "http.server.mean", "http.server.error_rate"),
+        *("host.cpu", "host.memory", "host.disk", "db.pool.utilization", "db.query.p95"),
+    }
