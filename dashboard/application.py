@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
@@ -26,6 +27,7 @@ from dashboard.exposition import exposition_route
 from dashboard.live import changes
 from dashboard.page import Page
 from dashboard.pages import MENU, PAGES
+from dashboard.presence import WhilePresent
 from dashboard.records import Records
 from dashboard.rendering import environment
 from dashboard.shown import Renderer, Shown, Wanted
@@ -46,10 +48,11 @@ def application(site: Site, *, security_port: int | None = None) -> Starlette:
     templates = environment()
     records = Records(site.folder, site.archive, site.own_folder, site.settings.memory_limit)
     pages = Pages(Renderer(site, records, templates), security_port)
+    present = [Middleware(WhilePresent)]
     routes: list[BaseRoute] = [
         Route("/", pages.front),
         Route("/traces/by-id", pages.by_id),
-        *(Route(page.path, pages.endpoint(page), name=page.title) for page in PAGES),
+        *(Route(page.path, pages.endpoint(page), name=page.title, middleware=present) for page in PAGES),
         Route("/live", pages.live),
         tail_route(site, templates),
         *actions.routes(site, records),
@@ -116,7 +119,8 @@ class Pages:
             menu=MENU,
             identity=identity,
             address=address,
-            earlier=_earlier(request, view),
+            earlier=_moved(request, view, -view.period.nanos // 2),
+            later=_later(request, view),
             ranges=RANGES,
             refreshes=REFRESHES,
         )
@@ -150,7 +154,9 @@ class Pages:
             return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
         if error.status_code != 404 or request.url.path.startswith("/static/"):  # noqa: PLR2004  # not found
             return PlainTextResponse(f"{error.detail}\n", error.status_code, headers=error.headers)
-        return self._problem(request, "No such page", "Nothing lies at this address. The menu has all there is.", 404)
+        return self._problem(
+            request, "No such page", "Nothing lies at this address. The overview leads to all there is.", 404
+        )
 
     async def misasked(self, request: Request, error: Exception) -> Response:
         return self._problem(request, "The address can't be read", str(error), 400)
@@ -173,9 +179,15 @@ def _wanted(page: Page, request: Request, path: str, names: dict[str, str], *, a
     )
 
 
-def _earlier(request: Request, view: View) -> str:
-    """The same page and filters, half the time before."""
-    period = view.period.shifted(-view.period.nanos // 2)
+def _later(request: Request, view: View) -> str:
+    """Half the time after, at most until now; empty where that is reached."""
+    left = view.now_unix_nano - view.period.end_unix_nano
+    return _moved(request, view, min(left, view.period.nanos // 2)) if not view.moves and left > 0 else ""
+
+
+def _moved(request: Request, view: View, by_nanos: int) -> str:
+    """The same page and filters at another time."""
+    period = view.period.shifted(by_nanos)
     kept = {name: value for name, value in request.query_params.items() if name not in _OF_TIME}
     start, end = map(instant, (period.start_unix_nano, period.end_unix_nano))
     return view.link(request.url.path, **kept, from_=start, to=end)

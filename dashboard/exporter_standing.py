@@ -44,7 +44,9 @@ class Exporters:
     @property
     def problems(self) -> list[ExporterRow]:
         """That stand."""
-        return [one.row for one in self.standings if one.row.problem]
+        return [
+            one.row for one in self.standings if one.row.problem and one.row.problem_unix_nano >= one.row.sent_unix_nano
+        ]
 
 
 def exporters(state: State, now_unix_nano: int) -> Exporters:

@@ -138,16 +138,21 @@ class Operating:
     async def _carry_out(
         self, who: Operator, action: str, detail: Mapping[str, Any], change: Callable[[State], T]
     ) -> T:
-        try:
-            done = await self._records.change(change)
-        except StateError as error:
-            await self._write_down(who, action, detail, str(error))
-            raise RefusedError(str(error)) from error
-        await self._write_down(who, action, detail, "ok")
-        return done
+        """Done and written down in one thread: who goes away in between ends nothing."""
 
-    async def _write_down(self, who: Operator, action: str, detail: Mapping[str, Any], outcome: str) -> None:
-        await asyncio.to_thread(audit.record, self._site, who.identity, who.address, action, detail, outcome)
+        def write_down(outcome: str) -> None:
+            audit.record(self._site, who.identity, who.address, action, detail, outcome)
+
+        def carry_out(state: State) -> T:
+            done = change(state)
+            write_down("ok")
+            return done
+
+        try:
+            return await self._records.change(carry_out)
+        except StateError as error:
+            await asyncio.to_thread(write_down, str(error))
+            raise RefusedError(str(error)) from error
 
 
 def _kind(kind: str) -> SilenceKind:

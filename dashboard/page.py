@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dashboard.records import Records
 from dashboard.site import Site
 from dashboard.view import View
+from storage.state import State, StateError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _MOST_TEXT = 500
 
 
@@ -30,6 +33,15 @@ class Asked:
     """Of the path."""
     path: str
     may_operate: bool
+
+    async def known(
+        self, default: T, question: Callable[Concatenate[State, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As of `records`, and the default where the database can't be read: for what stands beside the records."""
+        try:
+            return await self.records.known(default, question, *args, **kwargs)
+        except StateError:
+            return default
 
     def text(self, name: str, default: str = "") -> str:
         """Of the query, cut to what anybody types."""

@@ -52,23 +52,44 @@ class _Reader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
 
     async def ask(self, question: Callable[[Engine], T]) -> T:
+        """When it is cancelled, the engine is at rest once it has ended."""
         asked = asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
         try:
             return await asyncio.wait_for(asyncio.shield(asked), _PATIENCE_SECONDS)
         except TimeoutError:
-            while not asked.done():
-                if self._engine is not None:
-                    self._engine.interrupt()  # between two queries it does nothing
-                await asyncio.wait([asked], timeout=_INSIST_SECONDS)
-            asked.exception()
+            await self._end(asked)
             raise TooLongError(
                 f"it takes longer than {_PATIENCE_SECONDS:.0f} s. Choose a shorter time, or narrow the search down"
             ) from None
+        except asyncio.CancelledError:
+            await self._end(asked)
+            raise
+
+    async def _end(self, asked: asyncio.Future[Any]) -> None:
+        while not asked.done():
+            if self._engine is not None:
+                self._engine.interrupt()  # between two queries it does nothing
+            await asyncio.wait([asked], timeout=_INSIST_SECONDS)
+        asked.exception()
 
     def _answer(self, question: Callable[[Engine], T]) -> T:
         if self._engine is None:
             self._engine = self._make()
         return question(self._engine)
+
+
+class _Answer(Generic[T]):
+    """`since` is when it was begun, then when it was made; `waiting` counts those who want it and don't have it."""
+
+    __slots__ = ("made", "since", "waiting")
+
+    def __init__(self, made: asyncio.Future[T]) -> None:
+        self.made = made
+        self.since = monotonic()
+        self.waiting = 0
+
+    def serves(self, fresh_seconds: float) -> bool:
+        return not self.made.done() or monotonic() - self.since < fresh_seconds
 
 
 class Records:
@@ -78,7 +99,7 @@ class Records:
         each = f"{memory_limit // _ENGINES}B"
         self._readers = [_Reader(folder, archive, each) for _ in range(_ENGINES)]
         self._idle: asyncio.Queue[_Reader] | None = None
-        self._answers: OrderedDict[Any, tuple[float, asyncio.Future[Any]]] = OrderedDict()
+        self._answers: OrderedDict[Any, _Answer[Any]] = OrderedDict()
         self._state_path = own_folder / "state.db"
         self._waiting = 0
 
@@ -93,35 +114,42 @@ class Records:
         )
 
     async def shared(self, key: Any, make: Callable[[], Awaitable[T]], fresh_seconds: float) -> T:
-        """What `make` gives, made once for all who want `key` while it is fresh; an error is told and not kept."""
-        found = self._answers.get(key)
-        if found is not None and (not found[1].done() or monotonic() - found[0] < fresh_seconds):
-            return await asyncio.shield(found[1])
-        made: asyncio.Future[T] = asyncio.ensure_future(make())
-        self._answers[key] = (monotonic(), made)
+        """What `make` gives, made once for all who want `key` while it is fresh; an error is told and not kept.
+
+        When the last of those who wait for it is cancelled, so is the making.
+        """
+        answer = self._answers.get(key)
+        if answer is None or not answer.serves(fresh_seconds):
+            answer = self._begin(key, make, fresh_seconds)
+        answer.waiting += 1
+        try:
+            return await asyncio.shield(answer.made)
+        finally:
+            answer.waiting -= 1
+            if not answer.waiting and not answer.made.done():
+                self._forget(key, answer)
+                answer.made.cancel()
+
+    def _begin(self, key: Any, make: Callable[[], Awaitable[T]], fresh_seconds: float) -> _Answer[T]:
+        answer: _Answer[T] = _Answer(asyncio.ensure_future(make()))
+        self._answers[key] = answer
         self._answers.move_to_end(key)
-        made.add_done_callback(lambda done: self._settle(key, done, fresh_seconds))
+        answer.made.add_done_callback(lambda _: self._settle(key, answer, fresh_seconds))
         while len(self._answers) > _MOST_ANSWERS:
             self._answers.popitem(last=False)
-        return await asyncio.shield(made)
+        return answer
 
-    def _settle(self, key: Any, done: asyncio.Future[Any], fresh_seconds: float) -> None:
+    def _settle(self, key: Any, answer: _Answer[Any], fresh_seconds: float) -> None:
         """Its freshness counts from now; what failed is asked again."""
-        known = self._answers.get(key)
-        if known is None or known[1] is not done:
-            if not done.cancelled():
-                done.exception()
-            return
-        if done.cancelled() or done.exception() is not None:
-            del self._answers[key]
+        if answer.made.cancelled() or answer.made.exception() is not None:
+            self._forget(key, answer)
         else:
-            self._answers[key] = (monotonic(), done)
-            asyncio.get_running_loop().call_later(fresh_seconds, self._forget, key, done)
+            answer.since = monotonic()
+            asyncio.get_running_loop().call_later(fresh_seconds, self._forget, key, answer)
 
-    def _forget(self, key: Any, done: asyncio.Future[Any]) -> None:
+    def _forget(self, key: Any, answer: _Answer[Any]) -> None:
         """What is not fresh any more takes no memory."""
-        known = self._answers.get(key)
-        if known is not None and known[1] is done:
+        if self._answers.get(key) is answer:
             del self._answers[key]
 
     async def _ask(self, question: Callable[[Engine], T]) -> T:
@@ -133,7 +161,8 @@ class Records:
             raise TooLongError(f"{self._waiting} questions wait already. Try again in a moment")
         self._waiting += 1
         try:
-            reader = await asyncio.wait_for(self._idle.get(), _PATIENCE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                reader = await self._idle.get()
         except TimeoutError:
             raise TooLongError("others are being answered. Try again in a moment, or choose a shorter time") from None
         finally:
@@ -150,7 +179,7 @@ class Records:
     async def change(self, question: Callable[[State], T]) -> T:
         """As `state`, of what is written there; what was answered before it is forgotten."""
         done = await asyncio.to_thread(self._of_state, question, State.open)
-        for key in [key for key, (_, made) in self._answers.items() if made.done()]:
+        for key in [key for key, answer in self._answers.items() if answer.made.done()]:
             del self._answers[key]
         return done
 

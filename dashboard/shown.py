@@ -19,6 +19,8 @@ from storage.state import StateError
 
 _AT_ONCE_SECONDS = 0.15
 """What takes longer is shown when it is there; the page around it is there at once."""
+_JOINED_SECONDS = 5.0
+"""So long what a page shows later is made for it before it asks itself; then nobody is there any more."""
 _SHARED_SECONDS = 1.5
 """As long as one rendering serves all who look; less than the shortest refresh."""
 
@@ -61,11 +63,12 @@ class Renderer:
         return await self._records.shared(("page", wanted), lambda: self._make(wanted), _SHARED_SECONDS)
 
     async def content_soon(self, wanted: Wanted) -> Shown | None:
-        """None when it is not there at once; it is made on, and `content` waits for it."""
+        """None when it is not there at once; it is made on for a moment, until `content` waits for it."""
         making = asyncio.ensure_future(self.content(wanted))
         done, _ = await asyncio.wait([making], timeout=_AT_ONCE_SECONDS)
         if not done:
             making.add_done_callback(lambda made: made.cancelled() or made.exception())
+            asyncio.get_running_loop().call_later(_JOINED_SECONDS, making.cancel)
             return None
         return making.result()
 

@@ -9,7 +9,7 @@ from typing import Any
 from analysis import tuning
 from analysis.bands import band_of
 from analysis.engine import Engine
-from analysis.period import HOUR_NANO, MINUTE_NANO, Period
+from analysis.period import HOUR_NANO, MINUTE_NANO, NANO, Period
 from processors.rules import Rule
 from storage.value_rows import RecordedValues
 
@@ -47,7 +47,6 @@ TITLES = {
     "db.query.p95": "Query time p95",
 }
 _WORST = {"critical": 3, "warning": 2, "normal": 1, "no data": 0}
-_KEYS = 200
 Key = tuple[tuple[str, str], ...]
 
 
@@ -84,7 +83,7 @@ def live_tiles(
             tiles.append(_empty(rule))
             continue
         known = courses.get((rule.name, tuple(worst["key"].items())))
-        course = _minutes(known, now) if known else ()
+        course = _by_minute(dict(known.minutes), now) if known else ()
         told = _tile(
             rule,
             worst["key"],
@@ -99,7 +98,7 @@ def live_tiles(
 
 
 def recorded_tiles(engine: Engine, rules: Mapping[str, Rule], end_unix_nano: int) -> list[Tile]:
-    """As rollups tell of the hour before; what no rollup tells has no value."""
+    """As rollups tell of the hour before; what no rollup tells, or nobody has measured lately, has no value."""
     period = Period(end_unix_nano - HOUR_NANO, end_unix_nano)
     known: dict[str, tuning.Minutes] = {}
     return [_recorded(engine, rule, period, known) for rule in _shown(rules)]
@@ -108,16 +107,20 @@ def recorded_tiles(engine: Engine, rules: Mapping[str, Rule], end_unix_nano: int
 def _recorded(engine: Engine, rule: Rule, period: Period, known: dict[str, tuning.Minutes]) -> Tile:
     if not tuning.can_be_tuned(rule):
         return _empty(rule)
-    found = tuning.courses(engine, rule, period, known)[:_KEYS]
-    lasts = [
-        (one, next((value.value for value in reversed(one.values) if value.value is not None), None)) for one in found
-    ]
+    oldest = period.end_unix_nano - int(float(rule.settings.window) * NANO)
+    lasts = [(one, _last(one, oldest)) for one in tuning.courses(engine, rule, period, known)]
     if not lasts:
         return _empty(rule)
-    course, value = max(lasts, key=lambda one: _badness(rule, _band(rule, one[1]), one[1]))
+    course, last = max(lasts, key=lambda one: _badness(rule, _band(rule, one[1]), one[1].value))
     labels = dict(zip(rule.settings.by, course.key, strict=False))
-    values = tuple(one.value for one in course.values)
-    return _tile(rule, labels, value, _band(rule, value), course=values, others=len(lasts) - 1)
+    values = _by_minute({one.time_unix_nano: one.value for one in course.values}, period.end_unix_nano)
+    return _tile(rule, labels, last.value, _band(rule, last), course=values, others=len(lasts) - 1)
+
+
+def _last(course: tuning.Course, oldest_unix_nano: int) -> tuning.Value:
+    """Without a value where it is older: nothing of it is in the window any more."""
+    last = course.values[-1]
+    return last if last.time_unix_nano > oldest_unix_nano else tuning.Value(last.time_unix_nano, None)
 
 
 def _shown(rules: Mapping[str, Rule]) -> list[Rule]:
@@ -125,8 +128,9 @@ def _shown(rules: Mapping[str, Rule]) -> list[Rule]:
     return [rules[name] for name in SHOWN if name in rules]
 
 
-def _band(rule: Rule, value: float | None) -> str:
-    return "no data" if value is None else band_of(rule.bands, value)
+def _band(rule: Rule, last: tuning.Value) -> str:
+    judged = last.judged(rule.bands)
+    return "no data" if judged is None else band_of(rule.bands, judged)
 
 
 def _badness(rule: Rule, band: str, value: float | None) -> tuple[int, bool, float]:
@@ -150,7 +154,7 @@ def _empty(rule: Rule) -> Tile:
     return _tile(rule, {}, None, "no data", detail="nothing measured")
 
 
-def _minutes(known: RecordedValues, now: int) -> tuple[float | None, ...]:
-    by_minute = dict(known.minutes)
-    last = now - now % MINUTE_NANO
-    return tuple(by_minute.get(last - number * MINUTE_NANO) for number in reversed(range(60)))
+def _by_minute(values: Mapping[int, float | None], end_unix_nano: int) -> tuple[float | None, ...]:
+    """Those of the last hour."""
+    last = end_unix_nano - end_unix_nano % MINUTE_NANO
+    return tuple(values.get(last - number * MINUTE_NANO) for number in reversed(range(60)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 
+from collector.http_protocol import BoundedProtocol
 from collector.http_server import HttpServer, endpoint_of, listen
 from dashboard.settings import PageTlsSettings
 from dashboard.site import Site
@@ -22,6 +24,15 @@ _STOP_SECONDS = 4.0
 """A question to the records can take minutes, and nobody hears its answer any more."""
 
 
+class PageProtocol(BoundedProtocol):
+    """A page that is open has a stream without an end: it is told nothing more before uvicorn would log a fault."""
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if not self.transport.is_closing():
+            self.loop.call_later(_GRACE_SECONDS / 2, self.transport.close)
+
+
 class PageServer:
     """Made on the loop; from then on whoever asks this process to end sets `stopping`."""
 
@@ -29,6 +40,8 @@ class PageServer:
         self._site = site
         self._loop = asyncio.get_running_loop()
         self.stopping = asyncio.Event()
+        # It warns of whatever is no HTTP, as often as anybody sends that.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         on_stop_signals(self.stop)
 
     async def serve(self, sockets: Mapping[str, socket.socket], ready: Callable[[Mapping[str, str]], None]) -> None:
@@ -38,7 +51,8 @@ class PageServer:
         from dashboard.application import application  # noqa: PLC0415  # when it is known that there is a port
 
         security_port = sockets[SECURITY].getsockname()[1] if SECURITY in sockets else None
-        server = HttpServer(application(self._site, security_port=security_port), list(sockets.values()), context)
+        app = application(self._site, security_port=security_port)
+        server = HttpServer(app, list(sockets.values()), context, PageProtocol)
         await server.start()
         ready({name: url_of(endpoint_of(bound), secure=tls is not None) for name, bound in sockets.items()})
         await self.stopping.wait()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
+from pydantic import BaseModel, SecretStr
 
 from analysis.schema import STREAMS
 from collector.store_settings import StoreSettings
 from dashboard.site import Reband, Rebanding, Site
-from operations.configuration import Source, load
+from operations.configuration import Configuration, Source, load
 from operations.reading import archive_of
-from operations.rule_changes import banding, carried_out, changed, file_in_use
+from operations.rule_changes import banding, changed, file_in_use
 from operations.settings_file import ConfigurationError
 from processors.quantities import format_duration
 from processors.rule_state import Band
@@ -64,10 +66,32 @@ def _rebanding(config: Path | None) -> Reband:
             if len(bands) != len(known.bands):
                 return Rebanding(str(path), "", f"{rule} has {len(known.bands)} bands, {len(bands)} were given")
             before, after = changed(path, banding(source, rule, known.bands, bands))
-            return Rebanding(str(path), carried_out(path, before, after, write=False))
-        except ConfigurationError as error:
-            return Rebanding(str(path), "", str(error))
+            return Rebanding(str(path), _difference(path, before, after, source.configuration))
+        except ConfigurationError:  # which repeats what stands there, and that may be a token
+            told = (
+                f"{path} is no valid configuration as it stands now; what is wrong says: forecourt config check {path}"
+            )
+            return Rebanding(str(path), "", told)
         except click.ClickException as error:
             return Rebanding(str(path), "", error.message)
 
     return reband
+
+
+def _difference(path: Path, before: str, after: str, configuration: Configuration) -> str:
+    """What changes and no line beside it: whoever may look is shown it, and tokens of others may stand there."""
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    found = "".join(difflib.unified_diff(old, new, str(path), f"{path} (proposed)", n=0))
+    for secret in sorted(filter(None, _secrets(configuration)), key=len, reverse=True):
+        found = found.replace(secret, "…")  # where all stands on one line
+    return found
+
+
+def _secrets(content: object) -> Iterator[str]:
+    if isinstance(content, SecretStr):
+        yield content.get_secret_value()
+    elif isinstance(content, BaseModel):
+        yield from _secrets([value for _, value in content])
+    elif isinstance(content, Mapping | list | tuple):
+        for one in content.values() if isinstance(content, Mapping) else content:
+            yield from _secrets(one)

@@ -17,7 +17,9 @@ from storage import audit as rows
 from storage.audit import AuditEntry, entries
 from storage.state import State, StateError
 
-__all__ = ["AuditEntry", "Refusals", "entries", "record"]
+__all__ = ["LOG_OUT", "AuditEntry", "Refusals", "ended_sessions", "entries", "record"]
+
+LOG_OUT = "log out"
 
 _log = logging.getLogger(__name__)
 
@@ -56,8 +58,25 @@ def record(  # noqa: PLR0917  # one sentence: who, from where, what, how it ende
         _log.warning("audit: %s (not in the state database: %s)", orjson.dumps(entry).decode(), error)
 
 
+def ended_sessions(site: Site, most: int) -> dict[str, int]:
+    """Those that somebody logged out of, by id, with when; none where nobody can tell."""
+    path = site.own_folder / "state.db"
+    if not path.is_file():
+        return {}
+    try:
+        state = State.reading(path)
+        try:
+            found = entries(state, most)
+        finally:
+            state.close()
+    except StateError as error:
+        _log.warning("who has logged out before is not known: %s", error)
+        return {}
+    return {str(row.detail.get("session")): row.time_unix_nano for row in reversed(found) if row.action == LOG_OUT}
+
+
 class Refusals:
-    """At most 100 rows an hour of logins that failed; those left out are counted in the next row."""
+    """At most 100 rows an hour of what was not let through; those left out are counted in the next row."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -68,6 +87,10 @@ class Refusals:
     async def failed(self, address: str, action: str) -> None:
         """A token that is nobody's."""
         await self._tell(address, action, "refused: no user has this token")
+
+    async def forbidden(self, identity: Identity, address: str, action: str) -> None:
+        """What somebody asked for who may only look."""
+        await self._tell(address, action, "refused: that needs the role operate", identity)
 
     async def limited(self, address: str, action: str) -> None:
         """An attempt that was not looked at; one in five minutes has a row."""
@@ -83,13 +106,13 @@ class Refusals:
         left_out, self._left_out = self._left_out, 0
         return {"refused_before": left_out} if left_out else {}
 
-    async def _tell(self, address: str, action: str, outcome: str) -> None:
+    async def _tell(self, address: str, action: str, outcome: str, identity: Identity | None = None) -> None:
         now = self._site.clock()
         if len(self._written) == _MOST_REFUSED and 0 <= now - self._written[0] < _HOUR_NANO:
             self._left_out += 1
             return
         self._written.append(now)
-        await asyncio.to_thread(record, self._site, None, address, action, self.take_left_out(), outcome)
+        await asyncio.to_thread(record, self._site, identity, address, action, self.take_left_out(), outcome)
 
 
 def _limited(content: Any, depth: int) -> Any:

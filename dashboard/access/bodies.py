@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import FormData
@@ -12,6 +13,7 @@ from starlette.types import Message, Receive
 LARGEST_BODY = 2**20
 LARGEST_FORM = 2**16
 _MOST_FIELDS = 200
+_PATIENCE_SECONDS = 30.0
 
 
 def refuse_large(request: Request, most: int = LARGEST_BODY) -> None:
@@ -22,7 +24,16 @@ def refuse_large(request: Request, most: int = LARGEST_BODY) -> None:
 
 
 async def read(receive: Receive, most: int) -> bytes:
-    """The whole body; raise HTTPException for a larger one, ClientDisconnect for one that ends early."""
+    """The whole body; raise HTTPException for one that is larger or slow, ClientDisconnect for one that ends early."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await _read(receive, most)
+    except TimeoutError:
+        told = f"the body took longer than {_PATIENCE_SECONDS:g} s"
+        raise HTTPException(408, told, {"Connection": "close"}) from None
+
+
+async def _read(receive: Receive, most: int) -> bytes:
     parts = bytearray()
     while True:
         message = await receive()

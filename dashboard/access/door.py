@@ -23,11 +23,17 @@ class Door:
 
     def set_cookie(self, request: Request, value: str) -> str:
         """A Set-Cookie header for this session; an empty value ends it."""
-        secure = self.site.settings.tls is not None or request.scope["scheme"] == "https"
-        return set_cookie(self.sessions.cookie, value, secure=secure)
+        return set_cookie(self._cookie(request), value, secure=self._is_secure(request))
 
     def cookie_of(self, request: Request) -> str:
-        return request.cookies.get(self.sessions.cookie, "")
+        return request.cookies.get(self._cookie(request), "")
+
+    def _cookie(self, request: Request) -> str:
+        """Over TLS a name that no other host and nobody without TLS can set (RFC 6265bis, section 4.1.3.2)."""
+        return f"__Host-{self.sessions.cookie}" if self._is_secure(request) else self.sessions.cookie
+
+    def _is_secure(self, request: Request) -> bool:
+        return self.site.settings.tls is not None or request.scope["scheme"] == "https"
 
     def admits(self, request: Request) -> bool:
         """Whether who began this request may still see what it gives: a stream lasts longer than a session."""

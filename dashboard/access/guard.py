@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.access import bodies, origins
 from dashboard.access.door import Door, address_of
 from dashboard.access.identity import Identity
+from dashboard.access.proxies import Proxies, is_forwarded
 from dashboard.access.users import digest
 from dashboard.jaeger.answers import refusal as jaeger_refusal
 from dashboard.site import Site
@@ -24,6 +25,12 @@ _STREAMS = frozenset({"/live", "/logs/tail"})
 _ACTION = "use the API"
 _NO_COOKIES = "this page is too old, or the browser keeps no cookies: load it again"
 
+_NOT_OURS = "another site's page may not change anything here (a proxy of yours has to hand on the Host header)"
+_NO_PROXY = (
+    "a proxy has sent this on, and these pages ask for no login: whoever reaches the proxy would get in. Name who may "
+    "look under extensions.dashboard.users, and the proxy's address under extensions.dashboard.trusted_proxies"
+)
+
 
 class Guard:
     """Middleware; behind it every request has `request.state.identity`, and has been found to be allowed."""
@@ -31,14 +38,17 @@ class Guard:
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app = app
         self._door = Door(site)
+        self._proxies = Proxies(site.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif not self._door.users and is_forwarded(scope):
+            await _refusal(Request(scope), HTTPException(403, _NO_PROXY))(scope, receive, send)
         else:
-            await self._answer(Request(scope), receive, send)
+            await self._answer(Request(self._proxies.seen_through(scope)), receive, send)
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
         try:
@@ -62,7 +72,7 @@ class Guard:
         door, now = self._door, self._door.site.clock()
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if door.users and _is_api(request) and scheme.lower() == "bearer":
-            return await self._by_token(request, token.strip()), True, ""
+            return await self._by_token(request, _as_typed(token)), True, ""
         identity = door.sessions.identity_of(door.cookie_of(request), now)
         if identity is not None or not _begins_session(request, needs_login=bool(door.users)):
             return identity or door.sessions.nobody(), False, ""
@@ -72,11 +82,12 @@ class Guard:
 
     async def _by_token(self, request: Request, token: str) -> Identity:
         door, address, now = self._door, address_of(request), self._door.site.clock()
-        if wait := door.attempts.wait_of_one_seconds(address, now):
+        if wait := door.attempts.wait_seconds(address, now):
             await door.refusals.limited(address, _ACTION)
-            raise HTTPException(429, "too many wrong tokens from this address", {"Retry-After": str(wait)})
+            raise HTTPException(429, "too many wrong tokens: wait, or ask from elsewhere", {"Retry-After": str(wait)})
         name = door.users.named_by(token)
         if name is not None:
+            door.attempts.succeeded(address)
             return door.users.identity(name)
         if door.attempts.failed(address, now, digest(token)):
             await door.refusals.failed(address, _ACTION)
@@ -112,8 +123,9 @@ class Guard:
         if request.method in _READING:
             return receive
         if not origins.is_own(request):
-            raise HTTPException(403, "another site's page may not change anything here")
+            raise HTTPException(403, _NOT_OURS)
         if _path(request) not in _ANYBODY and not identity.may_operate:
+            await self._door.refusals.forbidden(identity, address_of(request), f"{request.method} {_path(request)}")
             raise HTTPException(403, f"{identity.name} may look, and not change anything: that needs the role operate")
         given = request.headers.get("x-csrf-token")
         in_form = not by_token and given is None and not _is_api(request) and bodies.is_form(request)
@@ -123,6 +135,11 @@ class Guard:
         if not by_token and not _is_same(given or "", identity.csrf):
             raise HTTPException(403, _NO_COOKIES)
         return bodies.again(body, receive)
+
+
+def _as_typed(token: str) -> str:
+    """Whoever types one into a command sends UTF-8."""
+    return token.strip().encode("latin-1").decode("utf-8", "replace")
 
 
 def _path(request: Request) -> str:

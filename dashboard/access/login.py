@@ -57,6 +57,7 @@ class Entry:
             door.attempts.failed(address, now)
             await door.refusals.failed(address, _ACTION)
             return self._page(request, path, "No user has this token.", 401, {"WWW-Authenticate": "Bearer"})
+        door.attempts.succeeded(address)
         detail = door.refusals.take_left_out()
         await asyncio.to_thread(audit.record, self._site, door.users.identity(name), address, _ACTION, detail, "ok")
         cookie = door.set_cookie(request, door.sessions.issue(name, now))
@@ -65,8 +66,8 @@ class Entry:
     async def log_out(self, request: Request) -> Response:
         door, identity = _door(request), request.state.identity
         if identity.logged_in:
-            door.sessions.end(door.cookie_of(request))
-            await asyncio.to_thread(audit.record, self._site, identity, address_of(request), "log out", {}, "ok")
+            ended = {"session": door.sessions.end(door.cookie_of(request))}
+            await asyncio.to_thread(audit.record, self._site, identity, address_of(request), audit.LOG_OUT, ended, "ok")
         return RedirectResponse("/login", 303, headers={"Set-Cookie": door.set_cookie(request, "")})
 
     def _page(

@@ -1,4 +1,4 @@
-"""Sessions as signed cookies: the server keeps none, only those that ended early."""
+"""Sessions as signed cookies: the server keeps none, only those that were ended before their time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 import secrets
 from collections import OrderedDict
 
+from dashboard.access.audit import ended_sessions
 from dashboard.access.identity import Identity, own_name
 from dashboard.access.key import session_key
 from dashboard.access.users import Users
@@ -39,7 +40,7 @@ class Sessions:
         self.cookie = f"{COOKIE}_{self._digest(b'cookie').hex()[:8]}"
         """Its name: cookies know no ports, and two instances on one machine would take each other's."""
         self._own_name = own_name()
-        self._ended: OrderedDict[str, int] = OrderedDict()
+        self._ended: OrderedDict[str, int] = OrderedDict(ended_sessions(site, _MOST_ENDED))
 
     def issue(self, name: str | None, now_unix_nano: int) -> str:
         """The value of a cookie for a user, or for nobody."""
@@ -69,13 +70,15 @@ class Sessions:
             return Identity("", "view", csrf, logged_in=False)
         return Identity(self._own_name, "operate", csrf, logged_in=False)
 
-    def end(self, cookie: str) -> None:
-        """No copy of this cookie is good any more, as long as this process lives."""
+    def end(self, cookie: str) -> str:
+        """The id of the session; no copy of its cookie is good any more, after a restart if the audit says so too."""
         found = _FORM.fullmatch(cookie[: _MOST_CHARACTERS + 1])
-        if found is not None:
-            self._ended[found[4]] = int(found[3])
-            while len(self._ended) > _MOST_ENDED:
-                self._ended.popitem(last=False)
+        if found is None:
+            return ""
+        self._ended[found[4]] = int(found[3])
+        while len(self._ended) > _MOST_ENDED:
+            self._ended.popitem(last=False)
+        return found[4]
 
     def _bound_to(self, name: str) -> bytes | None:
         return self._users.token_digest(name) if name else b""

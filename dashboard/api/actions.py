@@ -16,7 +16,7 @@ from processors.matchers import MatcherText
 
 ROUTER = APIRouter(tags=["actions"])
 _Receiver = Annotated[str, Path(max_length=256, description="As alerting.receivers has it.")]
-_CHANGES = documented(404, 409, 413)
+_CHANGES = documented(404, 408, 409, 413)
 
 
 class Given(Model):
@@ -66,7 +66,7 @@ async def acknowledge(request: Request, alert: AlertId, body: Note) -> Done:
     return Done(told=await _operating(request).acknowledge(operator_of(request), alert, body.note))
 
 
-@ROUTER.post("/silences", summary="Keep alerts quiet for a time", status_code=201, responses=documented(409, 413))
+@ROUTER.post("/silences", summary="Keep alerts quiet for a time", status_code=201, responses=documented(408, 409, 413))
 async def silence(request: Request, body: NewSilence) -> SilenceModel:
     made = await _operating(request).silence(operator_of(request), body.kind, body.matchers, body.seconds, body.comment)
     return SilenceModel.model_validate(silence_json(made))

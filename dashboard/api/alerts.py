@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -13,6 +14,7 @@ from alerting.journal import Entry
 from alerting.severity import rank
 from alerting.silence import Silence, describe
 from analysis.json_values import as_json
+from analysis.published import published
 from dashboard.api.problems import documented
 from dashboard.api.question import Limit, Now, OverDay, Question
 from dashboard.api.values import Attributes, Counts, Labels, Model, Moment, Number, Ranged, Seconds, Text, moment
@@ -161,8 +163,9 @@ async def listed(
 ) -> Alerts:
     found = await asked.records.known([], _alerts, ended=ended)
     waiting = await asked.records.known([], history.waiting)
+    judged = await asyncio.to_thread(published, asked.site.folder, asked.view.now_unix_nano)
     content = {
-        "running": await asked.records.known(False, State.collector_lives),  # noqa: FBT003  # nobody lives there
+        "running": not judged.problem,
         "alerts": [_alert(one) for one in found[:limit]],
         "left_out": max(0, len(found) - limit),
         "waiting": [as_json(one) for one in waiting[:_MOST_WAITING]],

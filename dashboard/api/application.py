@@ -25,6 +25,7 @@ from dashboard.api import (
 )
 from dashboard.api.problems import documented, handlers
 from dashboard.api.question import refuse_unknown
+from dashboard.presence import WhilePresent
 from dashboard.records import Records
 from dashboard.site import Site
 
@@ -59,6 +60,7 @@ def application(site: Site, records: Records) -> FastAPI:
         responses=documented(),
         exception_handlers=handlers(),
     )
+    app.add_middleware(WhilePresent)
     app.state.site, app.state.records = site, records
     app.state.routes = [route for part in _PARTS for route in part.ROUTER.routes]
     for part in _PARTS:

@@ -52,12 +52,13 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _MEANINGS: Mapping[int, str] = {
     400: "The time or another part of the address can't be read.",
     401: "Nobody is logged in: send a user's token.",
-    403: "This user may not do that, or it comes from another site's page.",
+    403: "This user may not do that, or it comes from another site's page, or by a proxy where nobody has to log in.",
     404: "There is no such thing.",
+    408: "The body takes longer than 30 s.",
     409: "It can't be done as things stand.",
     413: "The body is larger than 1 MiB.",
     422: "A parameter or the body is not as described here.",
-    429: "Too many wrong tokens from this address; the header Retry-After has seconds.",
+    429: "Too many wrong tokens, from this address or from many; the header Retry-After has seconds.",
     503: "The records can't be read now, or the answer takes too long: choose a shorter time.",
 }
 _ANYWHERE = (400, 401, 403, 422, 429, 503)

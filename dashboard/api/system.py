@@ -58,7 +58,7 @@ class Exporter(Model):
     """Records that were deleted before they were sent."""
     last_sent: Moment | None
     problem: Text
-    """The last one; empty once something was sent again."""
+    """The last one; it stands still where its time is not before `last_sent`."""
     problem_time: Moment | None
 
 
@@ -147,7 +147,7 @@ async def status(asked: Now) -> Status:
         "memory_bytes": process.get("memory"),
         "threads": process.get("threads"),
         "lag_seconds": found["lag"],
-        "accepted": found["accepted"] if not found["problem"] else None,
+        "accepted": found["accepted"],
         "counted": [{"meaning": meaning, "band": band, "value": value} for meaning, band, value in found["counted"]],
         "exporters": [_exporter(one) for one in found["exporters"].standings],
         "unreachable": found["unreachable"],

@@ -7,6 +7,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/. Buckets have the s
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from itertools import accumulate
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from dashboard.exposition.families import Family
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _VERSIONS = frozenset({"", "0.0.1", "1.0.0"})
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _NANO = 1_000_000_000
 _MILLI = 1_000_000
 
@@ -40,14 +42,21 @@ class Distribution:
 
 
 def wants_openmetrics(accept: str) -> bool:
-    """Whether a header `Accept` names a version of it that we speak."""
+    """Whether a header `Accept` names a version of it that we speak, and wants plain text no more than that."""
+    openmetrics = text = 0.0
     for offer in accept[:1000].lower().split(","):
         kind, *parameters = (part.strip() for part in offer.split(";"))
         given = dict(one.partition("=")[::2] for one in parameters)
-        refused = given.get("q", "1").strip("0.") == ""
-        if kind == "application/openmetrics-text" and given.get("version", "") in _VERSIONS and not refused:
-            return True
-    return False
+        if kind == "application/openmetrics-text" and given.get("version", "") in _VERSIONS:
+            openmetrics = max(openmetrics, _weight(given.get("q", "1")))
+        elif kind == "text/plain":
+            text = max(text, _weight(given.get("q", "1")))
+    return openmetrics > 0 and openmetrics >= text
+
+
+def _weight(text: str) -> float:
+    """RFC 9110, section 12.4.2; what is none wants nothing."""
+    return float(text) if _WEIGHT.fullmatch(text) else 0.0
 
 
 class Lines:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,6 +23,7 @@ from dashboard.jaeger import parameters
 from dashboard.jaeger.answers import answer, handlers, refusal
 from dashboard.jaeger.translation import kind_json, trace_id_json, trace_json
 from dashboard.page import NotThereError
+from dashboard.presence import WhilePresent
 from dashboard.records import Records, TooLongError
 from dashboard.site import Site
 
@@ -44,7 +47,7 @@ def application(site: Site, records: Records) -> Starlette:
         Route("/dependencies", jaeger.dependencies),
         Route("/metrics/{indicator}", jaeger.metrics),
     ]
-    return Starlette(routes=routes, exception_handlers=handlers())
+    return Starlette(routes=routes, middleware=[Middleware(WhilePresent)], exception_handlers=handlers())
 
 
 class _Jaeger:
@@ -53,8 +56,8 @@ class _Jaeger:
     def __init__(self, site: Site, records: Records) -> None:
         self._site = site
         self._records = records
-        self._writing = asyncio.Semaphore(1)
-        """An answer may have fifty megabytes, and some hundred while it is written."""
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="jaeger")
+        """An answer may have fifty megabytes, and some hundred while it is written, be the client there or not."""
 
     async def services(self, request: Request) -> Response:
         found = (await self._names()).services
@@ -138,7 +141,7 @@ class _Jaeger:
     ) -> Response:
         """Made beside the event loop, one at a time."""
         packed = not parameters.is_pretty(request.query_params)
-        async with self._writing:
-            return await asyncio.to_thread(
-                lambda: answer(request, [trace_json(trace, packed=packed) for trace in traces], errors=errors)
-            )
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writing,
+            lambda: answer(request, [trace_json(trace, packed=packed) for trace in traces], errors=errors),
+        )

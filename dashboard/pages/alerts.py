@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from alerting.routing import Routes
 from alerting.severity import rank
 from alerting.silence import describe
 from alerting.who_is_told import who_is_told
+from analysis.published import published
 from dashboard.bands import band_ranges
 from dashboard.charts import Line as ChartLine
 from dashboard.charts import TimelineItem, lines, timeline
@@ -29,12 +31,14 @@ _MOST_SHOWN = 200
 
 async def listed(asked: Asked) -> dict[str, Any]:
     now, period = asked.view.now_unix_nano, asked.view.period
+    judged = await asyncio.to_thread(published, asked.site.folder, now)
     found = await asked.records.known([], _alerts)
     episodes = await asked.records.known([], history.fired, period.start_unix_nano, period.end_unix_nano, now)
     silences = [one for one in await asked.records.known([], records.silences) if one.ends_at > now]
     firing = [one for one in found if one.status == "firing"]
     pending = [one for one in found if one.status == "pending"]
     return {
+        "problem": judged.problem,
         "firing": firing[:_MOST_SHOWN],
         "pending": pending[:_MOST_SHOWN],
         "firing_count": len(firing),

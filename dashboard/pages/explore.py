@@ -48,6 +48,11 @@ async def content(asked: Asked) -> dict[str, Any]:
         "chosen": chosen,
         "charts": _charts(period, list(zip(chosen, series, strict=False))),
         "left_out": sum(one.left_out for one in series),
+        "instead": [
+            (name, one.statistic)
+            for name, one in zip(chosen, series, strict=False)
+            if one.series and statistic not in {"auto", one.statistic}
+        ],
         "empty": [name for name, one in zip(chosen, series, strict=False) if not one.series],
         "problem": problem,
         "narrow": narrow,

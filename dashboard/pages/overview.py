@@ -27,9 +27,8 @@ from storage.state import State
 from storage.value_rows import recorded_values
 
 _RECENT_NANO = 15 * MINUTE_NANO
-"""A target that nobody has looked at since is not told of."""
+"""How a target is that nobody has looked at since is unknown."""
 _LOOK_NANO = DAY_NANO
-_EXTERNAL = frozenset({"backend", "database", "frontend"})
 _DEPLOYS = 5
 _MOST_ALERTS = 8
 _HOST = (("host.cpu", "CPU"), ("host.memory", "memory"), ("host.disk", "disk"))
@@ -50,12 +49,12 @@ async def content(asked: Asked) -> dict[str, Any]:
         _alerts(asked),
         _tiles(asked, judged, live=live),
     )
-    looks = [one for one in looks if one.time_unix_nano >= end - _RECENT_NANO]
+    looks = [_as_known(one, end, watched=live or not view.moves) for one in looks]
     return {
         "problem": judged.problem if view.moves else "",
         "looks": looks,
         "tiles": tiles,
-        "verdict": _verdict(looks, tiles, shown if view.moves else [], live=live),
+        "verdict": _verdict(looks, tiles, shown if view.moves else [], live=live, past=not view.moves),
         "alerts": shown[:_MOST_ALERTS],
         "more_alerts": max(0, len(shown) - _MOST_ALERTS),
         "deploys": deploys[:_DEPLOYS],
@@ -66,16 +65,22 @@ async def content(asked: Asked) -> dict[str, Any]:
     }
 
 
+def _as_known(look: LastLook, end_unix_nano: int, *, watched: bool) -> LastLook:
+    """Unknown when it is long ago; what was well is so also where no sidecar runs that would look."""
+    recent = look.time_unix_nano >= end_unix_nano - _RECENT_NANO
+    return look if recent and (watched or look.band != "normal") else look.unknown()
+
+
 PAGE = Page("/overview", "Overview", "overview.html.j2", content, refresh="10s")
 
 
 async def _alerts(asked: Asked) -> Sequence[Alert | Episode]:
     """What fires, or, of a time that is over, what did."""
     if asked.view.moves:
-        return await asked.records.known([], _open_alerts)
+        return await asked.known([], _open_alerts)
     period = asked.view.period
     ends = (period.start_unix_nano, period.end_unix_nano)
-    return await asked.records.known([], history.fired, *ends, asked.view.now_unix_nano)
+    return await asked.known([], history.fired, *ends, asked.view.now_unix_nano)
 
 
 def _exact(engine: Engine, parts: tuple[Period, ...]) -> list[RequestTimes]:
@@ -93,8 +98,8 @@ def _host(engine: Engine, parts: tuple[Period, ...]) -> list[tuple[str, tuple[fl
     for indicator, name in _HOST:
         known = by_indicator[indicator]
         # An app that does not say on which host it runs measures one that is named already.
-        named = {key: totals for key, totals in known.items() if key[0]} or known
-        several = len({key[0] for key in named}) > 1
+        named = {key: totals for key, totals in known.items() if any(key[:1])} or known
+        several = len({key[:1] for key in named}) > 1
         for key, totals in sorted(named.items()):
             values = tuple(one.histogram.sum / one.count if one.count else None for one in totals)
             found.append((" ".join((name, *key[0 if several else 1 :])), values))
@@ -108,7 +113,7 @@ def _open_alerts(state: State) -> list[Alert]:
 async def _tiles(asked: Asked, judged: Judged, *, live: bool) -> list[Tile]:
     rules = rules_of(asked.site)
     if live:
-        recorded = await asked.records.known([], recorded_values)
+        recorded = await asked.known([], recorded_values)
         return live_tiles(rules, judged.evaluations, recorded, asked.view.now_unix_nano)
     end = asked.view.period.end_unix_nano
     return await asked.records.shared(
@@ -120,7 +125,9 @@ def _recorded(engine: Engine, rules: Same[Mapping[str, Rule]], end_unix_nano: in
     return recorded_tiles(engine, rules.value, end_unix_nano)
 
 
-def _verdict(looks: Sequence[LastLook], tiles: Sequence[Tile], alerts: Sequence[Any], *, live: bool) -> dict[str, str]:
+def _verdict(
+    looks: Sequence[LastLook], tiles: Sequence[Tile], alerts: Sequence[Any], *, live: bool, past: bool
+) -> dict[str, str]:
     """In a few words, and the band that colours them."""
     down = [one.target for one in looks if one.band == "critical"]
     worst = {*(look.band for look in looks), *(tile.band for tile in tiles)}
@@ -130,11 +137,22 @@ def _verdict(looks: Sequence[LastLook], tiles: Sequence[Tile], alerts: Sequence[
         return {"band": "critical", "text": "Something needs you now"}
     if alerts or "warning" in worst:
         return {"band": "warning", "text": "Something is not as it should be"}
+    unknown = _unknown(looks, tiles, live=live, past=past)
+    return {"band": "no data", "text": unknown} if unknown else {"band": "normal", "text": "All is well"}
+
+
+def _unknown(looks: Sequence[LastLook], tiles: Sequence[Tile], *, live: bool, past: bool) -> str:
+    """Why nobody can say that all is well; empty when somebody can."""
+    if past:
+        return "This is what the records tell of that time"
     if not live:
-        return {"band": "no data", "text": "Nobody is judging: this is what the records tell"}
-    if not any(one.value is not None for one in tiles) and not looks:
-        return {"band": "no data", "text": "Nothing has been measured yet"}
-    return {"band": "normal", "text": "All is well"}
+        return "Nobody is judging: this is what the records tell"
+    unseen = [one.target for one in looks if one.critical and one.band == "no data"]
+    if unseen:
+        return f"Nobody has looked at {', '.join(unseen)} lately"
+    if {*(one.band for one in looks), *(one.band for one in tiles)} <= {"no data"}:
+        return "Nothing has been measured yet"
+    return ""
 
 
 def _times(parts: Sequence[Period]) -> list[int]:

@@ -19,6 +19,7 @@ from dashboard.bands import band_ranges, rules_of
 from dashboard.charts import Line, bars, heatmap, lines
 from dashboard.page import Asked, Page
 from processors.evaluation import format_value
+from processors.rules import Rule
 
 _MOST_ROUTES = 200
 _MAP_PARTS = 48
@@ -50,6 +51,9 @@ class Row:
     address: str
     """Of its page; empty where its name is too long for one."""
     band: str
+    """Of p95."""
+    error_band: str
+    """Of the share that failed; empty where there are too few to judge by."""
     per_second: float
     requests_change: float | None
     p95_change: float | None
@@ -63,7 +67,7 @@ async def listed(asked: Asked) -> dict[str, Any]:
         ask(response_times, period),
         ask(response_times, _before(period)),
         ask(_map, asked.view.parts(_MAP_PARTS), EVERY_ROUTE),
-        asked.records.known({}, usual_p95, INDICATOR, asked.site.judging.baselines.active),
+        asked.known({}, usual_p95, INDICATOR, asked.site.judging.baselines.active),
     )
     whole, *routes = now
     wanted = asked.text("route").lower()
@@ -111,17 +115,31 @@ def _key(one: RequestTimes) -> tuple[str, ...]:
 def _row(
     asked: Asked, one: RequestTimes, before: RequestTimes | None, period: Period, usual: float | None = None
 ) -> Row:
-    rule = rules_of(asked.site).get("http.server.p95")
-    band = "no data" if one.p95 is None else band_of(rule.bands, one.p95) if rule else "normal"
+    rules = rules_of(asked.site)
     return Row(
         one,
         _address(asked, one),
-        band,
+        _band(rules.get("http.server.p95"), one),
+        _error_band(rules.get("http.server.error_rate"), one),
         one.requests / period.seconds,
         _change(one.requests, before.requests if before else None),
         _change(one.p95, before.p95 if before else None),
         _change(one.p95, usual),
     )
+
+
+def _band(rule: Rule | None, one: RequestTimes) -> str:
+    """Fewer requests than the rule asks for are judged by nobody."""
+    if rule is None or one.p95 is None or one.requests < rule.settings.minimum_count:
+        return "no data"
+    return band_of(rule.bands, one.p95)
+
+
+def _error_band(rule: Rule | None, one: RequestTimes) -> str:
+    if rule is None or one.error_rate is None:
+        return ""
+    enough = one.requests >= rule.settings.minimum_count and one.errors >= rule.settings.minimum_failures
+    return band_of(rule.bands, one.error_rate) if enough else ""
 
 
 def _address(asked: Asked, one: RequestTimes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from analysis import tuning
@@ -127,12 +128,17 @@ def _of_recorded(one: RecordedValues, period: Period) -> Course:
 
 def _chart(asked: Asked, name: str, unit: str, found: Sequence[Course]) -> dict[str, Any]:
     """The keys that have most values, thinned to what a screen shows: of each step the value furthest out."""
-    parts = asked.view.parts(_MOST_POINTS)
-    starts = [part.start_unix_nano for part in parts]
     shown = sorted(found, key=lambda one: -len(one.values))[:_MOST_KEYS]
+    starts = [part.start_unix_nano for part in asked.view.parts(_points(asked.view.period, shown))]
     upward = not any(one.high is not None and one.low is None for one in band_ranges(asked.site, name))
     series = [Line(", ".join(one.key) or name, _thinned(one.values, starts, upward=upward)) for one in shown]
     return lines([start // _MILLI for start in starts], series, unit=unit, bands=band_ranges(asked.site, name))
+
+
+def _points(period: Period, found: Sequence[Course]) -> int:
+    """No more than there are values in the time, or they would be dots with nothing between them."""
+    apart = [later.time_unix_nano - one.time_unix_nano for course in found for one, later in pairwise(course.values)]
+    return max(2, min(_MOST_POINTS, period.nanos // max(1, min(apart, default=MINUTE_NANO)) + 1))
 
 
 def _thinned(values: Sequence[Value], starts: Sequence[int], *, upward: bool) -> list[float | None]:

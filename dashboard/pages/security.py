@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alerting import history
@@ -13,6 +13,7 @@ from analysis.attacks import Attacks, attacks
 from analysis.engine import Engine
 from analysis.events import Moment, event_counts, event_course, moments
 from analysis.period import DAY_NANO, Period
+from analysis.published import published
 from analysis.security import Logins, logins, rate_limits, suspicions
 from dashboard.charts import Line, TimelineItem, bars, timeline
 from dashboard.page import Asked, Page
@@ -21,6 +22,7 @@ from processors.description import Description
 from processors.security.settings import SecuritySettings
 from processors.security.sighting import USER, Sighting
 from processors.security.users import Login
+from storage.state import State
 
 _PARTS = 60
 _EVENTS = 50
@@ -51,6 +53,7 @@ async def content(asked: Asked) -> dict[str, Any]:
     rules = {name: rule.description for name, rule in asked.site.judging.known_rules().items()}
     attacks_told = sorted((one for one in fired if _is_security(rules.get(one.rule))), key=lambda one: -one.began_at)
     return {
+        **await _now(asked, rules),
         "successes": sum(one.successes for one in by_user),
         "failures": sum(one.failures for one in by_user),
         "users": _failing(by_user),
@@ -62,10 +65,23 @@ async def content(asked: Asked) -> dict[str, Any]:
         "exports": exports,
         "suspicious": suspicious[:_TOP],
         "episodes": attacks_told,
-        "firing": [one for one in attacks_told if not one.ended_at and asked.view.moves],
         "techniques": _by_technique(attacks_told, rules, asked),
-        "enabled": asked.site.judging.security.enabled,
         "replayable": period.nanos <= _LONGEST_REPLAY_NANO,
+    }
+
+
+async def _now(asked: Asked, rules: Mapping[str, Description]) -> dict[str, Any]:
+    """What goes on, and whether anybody would notice it."""
+    moves, enabled = asked.view.moves, asked.site.judging.security.enabled
+    judged = await asyncio.to_thread(published, asked.site.folder, asked.view.now_unix_nano)
+    open_ = await asked.records.known([], _firing) if moves else []
+    firing = [one for one in open_ if _is_security(rules.get(one.rule))]
+    quiet = "normal" if enabled and moves and not judged.problem else "no data"
+    return {
+        "problem": judged.problem if moves else "",
+        "now": "critical" if firing else quiet,
+        "firing": firing,
+        "enabled": enabled,
     }
 
 
@@ -97,6 +113,15 @@ async def replay(asked: Asked) -> dict[str, Any]:
 REPLAY = Page(
     "/security/evidence", "Evidence", "evidence.html.j2", replay, last="24h", refresh="off", section="/security"
 )
+
+
+def _firing(state: State) -> list[Episode]:
+    """Also what began so long ago that the history of a week does not tell of it; the worst first."""
+    return [
+        Episode(one.id, one.rule, dict(one.key), one.severity, one.firing_since, summary=one.summary)
+        for one in history.alerts(state, ended=False)
+        if one.status == "firing"
+    ]
 
 
 def _attacks(engine: Engine, security: Same[SecuritySettings], lateness: float, period: Period) -> Attacks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dashboard.exporter_standing import Exporters, exporters
 from dashboard.page import Asked, Page
 from dashboard.sidecar_numbers import COUNTED, LAG, LAG_SECONDS, scraped
 from storage import audit
-from storage.state import CollectorRow, State
+from storage.state import CollectorRow, State, StateError
 from storage.usage import usage
 from storage.web_process import WebProcessRow, web_process
 
@@ -46,7 +47,7 @@ async def content(asked: Asked) -> dict[str, Any]:
         ],
         "lag": samples.get(LAG),
         "lag_band": "warning" if samples.get(LAG, 0.0) > LAG_SECONDS else "normal",
-        "accepted": sum(value for name, value in samples.items() if _counts_accepted(name)),
+        "accepted": sum(value for name, value in samples.items() if _counts_accepted(name)) if samples else None,
         "exporters": await asked.records.known(Exporters(), exporters, now),
         "used": used,
         "used_bytes": sum(one.bytes for one in used),
@@ -65,7 +66,10 @@ def _counts_accepted(name: str) -> bool:
 
 
 def _collector(state: State) -> CollectorRow | None:
-    return state.collector()
+    try:
+        return state.collector()
+    except (sqlite3.Error, ValueError) as error:
+        raise StateError(f"state.db: {error}") from error
 
 
 def _web(state: State) -> WebProcessRow | None:

@@ -24,7 +24,9 @@ from dashboard.exposition.families import (
 from operations.grafana.layout import document
 from operations.grafana.panels import Panel, Query, Row, chart, stat, table, traces
 from operations.grafana.queries import (
+    failed_in_an_hour,
     firing,
+    if_known,
     mean,
     out_of_band,
     quantile,
@@ -112,8 +114,8 @@ def _overview(rules: _Rules) -> list[Row]:
     now = [
         stat("Sidecar", UP.name, "short", steps=alive, words=("down", "up")),
         stat("Requests", rate(REQUESTS), "reqps"),
-        stat("Failed", request_failures(), "percentunit", steps=errors),
-        stat("p95", quantile(REQUESTS, 0.95), "s", steps=rules.steps(_LATENCY)),
+        stat("Failed", if_known(request_failures()), "percentunit", steps=errors),
+        stat("p95", if_known(quantile(REQUESTS, 0.95)), "s", steps=rules.steps(_LATENCY)),
         stat("Alerts", f'sum({ALERTS.name}{{status="firing"}})', "short", steps=(*NONE, Step(_BAD, 1))),
         stat("Seen to", ACKNOWLEDGED.name, "short"),
     ]
@@ -121,7 +123,7 @@ def _overview(rules: _Rules) -> list[Row]:
         chart("Requests", [Query(rate(REQUESTS, "service_name"))], "reqps"),
         _percentiles("Response times", rules),
         chart("Failed requests", [Query(request_failures("service_name"))], "percentunit", steps=errors),
-        table("Slowest routes (p95)", slowest("http_route"), unit="s"),
+        table("Slowest routes (p95)", slowest(REQUESTS, "http_route"), unit="s"),
     ]
     wrong = [
         table("Alerts that fire", firing(), hidden=("Value",)),
@@ -149,13 +151,9 @@ def _business(rules: _Rules) -> list[Row]:
         chart("Events", [Query(rate(EVENTS, "event_name, outcome"))], "cps"),
         chart("Share that succeeds", [Query(successes("event_name"))], "percentunit"),
         chart("Duration (p95)", [Query(quantile(EVENT_DURATIONS, 0.95, "event_name"))], "s"),
-        table("Failed in the last hour", _failed_in_an_hour()),
+        table("Failed in the last hour", failed_in_an_hour("event_name")),
     ]
     return [Row("Events", events), *_row("Rules", rules.about(lambda rule: _source(rule) == "event"))]
-
-
-def _failed_in_an_hour() -> str:
-    return f'sum by (event_name) (increase({EVENTS.name}_total{{outcome="failure"}}[1h])) > 0'
 
 
 def _host(rules: _Rules) -> list[Row]:
@@ -191,7 +189,7 @@ def _database(rules: _Rules) -> list[Row]:
             steps=rules.steps("db.query.p95"),
         ),
         chart("Failed queries", [Query(query_failures(), "failed")], "percentunit"),
-        table("Slowest queries (p95)", f"topk(10, {quantile(QUERIES, 0.95, 'db_query_summary')})", unit="s"),
+        table("Slowest queries (p95)", slowest(QUERIES, "db_query_summary"), unit="s"),
         chart(
             "Connection pools",
             [Query(mean(POOL, "service_name, db_client_connection_pool_name"))],

@@ -8,8 +8,8 @@ from typing import Any
 from operations.grafana.panels import PROMETHEUS, WIDTH, Panel, Row
 from operations.grafana.queries import SERVICES
 
-SCHEMA_VERSION = 42
-"""Of the classic model, as Grafana 12 and 13 write it."""
+SCHEMA_VERSION = 39
+"""Of the classic model, since Grafana 10: newer ones bring it up to date, and 12.0 refuses one newer than its own."""
 TAG = "forecourt"
 PROMETHEUS_UID, JAEGER_UID = "forecourt-prometheus", "forecourt-jaeger"
 """Of the data sources that are provisioned; elsewhere Grafana offers those that there are."""
@@ -17,7 +17,15 @@ PROMETHEUS_UID, JAEGER_UID = "forecourt-prometheus", "forecourt-jaeger"
 
 def document(name: str, title: str, rows: Sequence[Row], *, one_service: bool) -> dict[str, Any]:
     """A whole dashboard, whose uid stays the same; `one_service` where all of them at once can't be asked for."""
-    link = {"asDropdown": False, "includeVars": True, "keepTime": True, "tags": [TAG], "type": "dashboards"}
+    kept = {"asDropdown": False, "includeVars": True, "keepTime": True, "targetBlank": False}
+    link = {
+        "title": "Forecourt",
+        "type": "dashboards",
+        "tags": [TAG],
+        "icon": "external link",
+        "tooltip": "",
+        "url": "",
+    }
     return {
         "uid": f"{TAG}-{name}",
         "title": f"Forecourt: {title}",
@@ -30,7 +38,7 @@ def document(name: str, title: str, rows: Sequence[Row], *, one_service: bool) -
         "time": {"from": "now-6h", "to": "now"},
         "timepicker": {},
         "timezone": "browser",
-        "links": [{**link, "title": "Forecourt", "icon": "external link", "targetBlank": False, "url": ""}],
+        "links": [{**link, **kept}],
         "annotations": {"list": []},
         "templating": {
             "list": [
@@ -68,7 +76,7 @@ def _service(*, every: bool) -> dict[str, Any]:
         "query": {"query": SERVICES, "refId": "service"},
         "current": {"text": "All", "value": "$__all"} if every else {},
         "includeAll": every,
-        "allValue": ".*" if every else None,
+        **({"allValue": ".*"} if every else {}),
         "multi": False,
         "refresh": 2,
         "regex": "",

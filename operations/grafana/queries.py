@@ -57,8 +57,19 @@ def successes(by: str) -> str:
     return f"{rate(EVENTS, by, _with('outcome', 'success'))} / {rate(EVENTS, by)}"
 
 
-def slowest(by: str) -> str:
-    return f"topk(10, {quantile(REQUESTS, 0.95, by)})"
+def if_known(expression: str) -> str:
+    """Without what is no number, as a share or a quantile of nothing."""
+    return f"{expression} >= 0"
+
+
+def slowest(family: Family, by: str) -> str:
+    return f"topk(10, {if_known(quantile(family, 0.95, by))})"
+
+
+def failed_in_an_hour(by: str) -> str:
+    """Events; whole numbers, which an increase is not by itself."""
+    where = _with("outcome", "failure")
+    return f"round(sum{_by(by)} (increase({EVENTS.name}_total{{{where}}}[1h]))) > 0"
 
 
 def value_of(rule: str) -> str:

@@ -116,6 +116,13 @@ def test_what_can_t_be_drawn_is_told(pages: Opening, asked: dict[str, str], sent
     assert shown.fields["where"] == asked.get("where", "")
 
 
+def test_another_statistic_than_the_one_asked_for_is_told(pages: Opening) -> None:
+    """A gauge has no p95; what is drawn instead is said, and nothing where it is what was asked for."""
+    told = "○ no p95 system.filesystem.utilization can't tell it: its mean is shown."
+    shown = {name: pages.shown("/explore", last="24h", metric=DISK, statistic=name).text for name in ("p95", "mean")}
+    assert {name: told in text for name, text in shown.items()} == {"p95": True, "mean": False}
+
+
 def test_without_metrics_it_says_where_they_come_from(tmp_path: Path) -> None:
     """An app sends them, a sidecar measures them."""
     (tmp_path / "metrics").mkdir()

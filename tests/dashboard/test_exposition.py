@@ -370,10 +370,14 @@ def test_the_last_traces_stand_beside_the_buckets_that_they_are_counted_in(scrap
             "text/plain;q=0.5, application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6",
             OPENMETRICS,
         ),
+        ("text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.2", TEXT),
+        ("text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0", OPENMETRICS),
+        ("application/openmetrics-text;version=1.0.0;q=nan,text/plain;q=0.1", TEXT),
         (";;;=,,", TEXT),
     ],
 )
 def test_the_scraper_gets_the_format_that_it_asks_for(scraped: Scraped, accept: str, content_type: str) -> None:
+    """Of two that we have, the one that it wants more, as Prometheus' `scrape_protocols` orders them."""
     assert scraped.get("/metrics", headers={"accept": accept}).headers["content-type"] == content_type
 
 

@@ -27,11 +27,11 @@ PAGES = (
 LARGEST = 1_000_000
 ELEMENTS = re.compile(
     "a|article|aside|br|button|circle|code|datalist|dd|details|div|dl|dt|figcaption|figure|form|h1|h2|h3|input|label|li"
-    "|ol|option|p|polyline|pre|rect|script|section|select|span|summary|svg|table|tbody|td|textarea|th|thead|tr|ul"
+    "|ol|option|p|path|pre|rect|script|section|select|span|summary|svg|table|tbody|td|textarea|th|thead|tr|ul"
 )
 ATTRIBUTES = re.compile(
-    "action|aria-.*|class|cols|data-(copy|keep|tail|tail-lines|tail-state|values)|height|href|id|list|method|name|open"
-    "|pattern|placeholder|points|preserveaspectratio|role|rows|rx|scope|selected|size|tabindex|title|type|value|viewbox"
+    "action|aria-.*|class|cols|d|data-(copy|keep|label|tail|tail-lines|tail-state|values)|height|href|id|list|method|name|open"
+    "|pattern|placeholder|preserveaspectratio|role|rows|rx|scope|selected|size|tabindex|title|type|value|viewbox"
     "|width|x|y"
 )
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

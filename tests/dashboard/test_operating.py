@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -18,8 +20,12 @@ from alerting.alert import alert_id
 from alerting.records import Acknowledged
 from alerting.silence import Silence
 from dashboard import operating
-from dashboard.access.identity import own_name
+from dashboard.access import audit as audit_of_pages
+from dashboard.access.identity import Identity, own_name
+from dashboard.operating import Operating, Operator
+from dashboard.records import Records
 from dashboard.settings import DashboardSettings
+from dashboard.site import Site
 from storage import audit
 from storage.audit import AuditEntry
 from storage.state import CollectorRow, StateError
@@ -415,6 +421,39 @@ def test_over_an_archive_nothing_can_be_changed(tmp_path: Path, path: str) -> No
         status, told = pages.refused(path, SILENCE)
     assert (status, told) == (409, f"no sidecar has run on {tmp_path}. Start one with: forecourt collector\n")
     assert not list(tmp_path.rglob("state.db"))
+
+
+def test_what_was_done_is_written_down_whoever_goes_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the pages are ended in that moment."""
+    begun, go_on, told = threading.Event(), threading.Event(), threading.Event()
+    save, record = records.save_acknowledgement, audit_of_pages.record
+
+    def slow(*given: Any) -> int:
+        begun.set()
+        go_on.wait(20)
+        return save(*given)
+
+    def recorded(*given: Any) -> None:
+        record(*given)
+        told.set()
+
+    monkeypatch.setattr(records, "save_acknowledgement", slow)
+    monkeypatch.setattr(audit_of_pages, "record", recorded)
+    site = Site(folder, None, clock=lambda: NOW)
+    acting = Operating(site, Records(folder, None, site.own_folder, 2**29))
+    who = Operator(Identity(own_name(), "operate", "", logged_in=False), "127.0.0.1")
+
+    async def go_away() -> None:
+        action = asyncio.create_task(acting.acknowledge(who, DOWN, ""))
+        await asyncio.to_thread(begun.wait, 20)
+        action.cancel()
+        await asyncio.wait([action])
+        go_on.set()
+
+    asyncio.run(go_away())
+    assert told.wait(20)
+    assert [one.alert for one in acknowledgements(folder)] == [DOWN]
+    assert written(folder) == [row("acknowledge", {"alert": DOWN, "name": "down {service.name=app}", "note": ""})]
 
 
 def test_what_the_database_refuses_is_told_and_written_down(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,7 @@ def test_the_report_as_it_is_read(week: Week) -> None:
     failed = sum(one.status >= 500 for one in week.requests)
     assert f"Failed {share(failed, len(week.requests))}" in shown.text
     assert rows(shown, "from (UTC)") == [["2026-11-18 10:00", "2026-11-18 10:30", "refused"]]
-    assert "60 failed logins; the rate limit refused 1 addresses 12 times." in shown.text
+    assert "60 failed logins; the rate limit refused 1 address 12 times." in shown.text
     assert rows(shown, "what", "now", "a day")[0][2:] == ["+2.00 points", "in 13 days"]
     assert sum(sum(line["values"]) for line in shown.charts["report-requests"]["series"]) == len(week.requests)
     assert shown.links["monthly"] == "/reports?form=monthly"
@@ -320,6 +320,16 @@ def test_a_running_sidecar_tells_how_it_is(tmp_path: Path, lag: float, told: lis
         "samples of keys that there was no room for": ["● normal", "0"],
     }
     assert (status["accepted"], status["lag_seconds"], status["unreachable"]) == (42, lag, "")
+
+
+def test_a_sidecar_whose_numbers_can_not_be_read(tmp_path: Path) -> None:
+    """Nobody says that it has received nothing."""
+    with answering(lambda _: (200, {}, b"no metrics")) as url:
+        publish(tmp_path, NOW, endpoints={"metrics": url.removeprefix("http://")})
+        with Opening(tmp_path, NOW) as pages:
+            status = pages.get("/api/v1/status").json()
+    assert (status["running"], status["accepted"], status["lag_seconds"], status["counted"]) == (True, None, None, [])
+    assert "can't be read" in status["unreachable"]
 
 
 def rows_of(table: list[list[str]]) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from alerting.alert import alert_id
 from dashboard.rendering import NONE
 from processors.judging_settings import JudgingSettings
+from storage.names import OWN_FOLDER
 from tests.dashboard.opening import WEEK_END, Opening, Shown
 from tests.dashboard.standing import judged, measure, publish, tell
 from tests.support.incident import Incident, nano
@@ -89,13 +92,30 @@ def test_since_when_it_is_down(tmp_path: Path) -> None:
     assert "■ backend down since 12:25:00" in overview(tmp_path).text
 
 
-def test_a_look_that_is_long_ago_is_none(tmp_path: Path) -> None:
-    """After a quarter of an hour nobody knows whether it answers."""
+@pytest.mark.parametrize("state", ["up", "down"])
+def test_a_look_that_is_long_ago_tells_nothing(tmp_path: Path, state: str) -> None:
+    """After a quarter of an hour nobody knows whether the backend answers, and all is well only if somebody knows."""
     publish(tmp_path, NOW, judged("host.cpu", 0.3))
-    store(tmp_path, "health", look("backend", "down", 16))
+    store(tmp_path, "health", look("backend", state, 16), look("ldap", minutes_ago=1))
+    shown = overview(tmp_path)
+    assert verdict(shown) == ("Nobody has looked at backend lately", "no-data")
+    assert "○ backend unknown since 12:14:00 ● ldap up 12.5 ms" in shown.text
+
+
+def test_what_others_can_do_without_may_be_looked_at_no_more(tmp_path: Path) -> None:
+    """It is told as unknown, and spoils nothing: somebody may have taken it out of the configuration."""
+    publish(tmp_path, NOW, judged("host.cpu", 0.3))
+    store(tmp_path, "health", look("ldap", "down", 16), look("odd", "", 1))
     shown = overview(tmp_path)
     assert verdict(shown) == ("All is well", "normal")
-    assert "No probe has looked in the last 15 minutes: receivers.httpcheck.targets" in shown.text
+    assert "○ ldap unknown since 12:14:00 ○ odd since 12:29:00" in shown.text
+
+
+def test_only_what_is_unknown_is_not_well(tmp_path: Path) -> None:
+    """A sidecar that has measured nothing yet, and a look that is long ago."""
+    publish(tmp_path, NOW)
+    store(tmp_path, "health", look("ldap", minutes_ago=16))
+    assert verdict(overview(tmp_path)) == ("Nothing has been measured yet", "no-data")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +179,7 @@ def test_a_tile_shows_its_worst_key_and_the_last_hour(tmp_path: Path) -> None:
     shown = overview(tmp_path)
     assert tile(shown, "Disk") == 'Disk 85 % ▲ warning warning > 80% /d"<b> and 1 more'
     assert "<b>" not in shown.html
-    assert shown.elements["polyline"] == 1
+    assert shown.elements["path"] == 1
 
 
 def test_without_a_sidecar_nobody_judges(tmp_path: Path) -> None:
@@ -170,6 +190,47 @@ def test_without_a_sidecar_nobody_judges(tmp_path: Path) -> None:
     assert verdict(shown) == ("Nobody is judging: this is what the records tell", "no-data")
     assert "the sidecar is not running. Start it with: forecourt collector" in shown.text
     assert tile(shown, "Response time p95") == f"Response time p95 {NONE} ○ no data warning > 3s nothing measured"
+
+
+def test_without_a_sidecar_nobody_looks(tmp_path: Path) -> None:
+    """What answered when it was there is unknown since; what did not is told as it was."""
+    publish(tmp_path, NOW, stopped_unix_nano=NOW - NANO)
+    store(tmp_path, "health", look("backend"), look("database", "locked"), look("ldap", "down"))
+    shown = overview(tmp_path)
+    states = "○ backend unknown since 12:29:00 ▲ database locked since 12:29:00 ▲ ldap down since 12:29:00"
+    assert states in shown.text
+
+
+@pytest.mark.parametrize("seconds", [-3600, -41, 41])
+def test_values_of_another_time_are_not_of_now(tmp_path: Path, seconds: int) -> None:
+    """Be they old, or of a time to come, as after the clock was set back."""
+    well(tmp_path)
+    publish(tmp_path, NOW - seconds * NANO, judged("http.server.p95", 0.2))
+    assert verdict(overview(tmp_path)) == ("Nobody is judging: this is what the records tell", "no-data")
+
+
+@pytest.mark.parametrize("damage", ["no database", "another version", "a damaged page"])
+def test_without_a_state_database_the_records_tell(tmp_path: Path, damage: str) -> None:
+    """One that is damaged, or of another version, is said to be so, and the rest of the page stands."""
+    well(tmp_path, *(judged("host.disk", 0.1, of=f"/{number}") for number in range(500)))
+    spoil(tmp_path / OWN_FOLDER / "state.db", damage)
+    with Opening(tmp_path, NOW) as pages:
+        shown = pages.shown("/overview")
+        assert "be shown</h2>" not in pages.shown("/requests").html
+        assert pages.get("/api/v1/status").status_code == 503
+    assert verdict(shown) == ("Nobody is judging: this is what the records tell", "no-data")
+    assert "state.db: " in shown.text
+    assert "○ backend unknown" in shown.text
+
+
+def spoil(path: Path, damage: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if damage == "another version":
+            connection.execute("PRAGMA user_version = 1")
+    if damage != "another version":
+        kept = path.read_bytes()[: 8192 if damage == "a damaged page" else 0]
+        path.write_bytes(kept + b"x" * (path.stat().st_size - len(kept)))
 
 
 def test_a_sidecar_that_has_fallen_silent_is_not_believed(tmp_path: Path) -> None:
@@ -210,6 +271,7 @@ def test_a_view_of_the_past_shows_what_fired_then(tmp_path: Path) -> None:
     assert "Firing" not in shown.text
     quiet = overview(tmp_path, from_="2026-11-23T12:05:00Z", to="2026-11-23T12:10:00Z")
     assert "down {service.name=app}" not in quiet.text
+    assert verdict(quiet) == ("This is what the records tell of that time", "no-data")
 
 
 def test_an_alert_that_began_before_the_view_belongs_to_it(tmp_path: Path) -> None:
@@ -258,7 +320,7 @@ def test_requests_of_the_recorded_week(week: Week) -> None:
     assert [line["name"] for line in shown.charts["host-chart"]["series"]] == ["disk /"]
     assert [band["label"] for band in shown.charts["latency-chart"]["bands"]] == ["warning > 3s", "critical > 10s"]
     assert verdict(shown)[0] == "Nobody is judging: this is what the records tell"
-    assert "● backend up 12.5 ms" in shown.text
+    assert "○ backend unknown since" in shown.text
 
 
 def test_tiles_of_the_past_come_from_the_rollups(week: Week) -> None:

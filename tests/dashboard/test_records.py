@@ -87,6 +87,7 @@ def test_what_takes_too_long_is_interrupted_and_the_next_one_answered(
         records = _records(week.logs)
         with pytest.raises(TooLongError, match="Choose a shorter time"):
             await records.ask(endless)
+        monkeypatch.setattr(records_module, "_PATIENCE_SECONDS", 30.0)
         assert await asyncio.gather(*(records.ask(quick) for _ in range(3))) == [1, 1, 1]
 
     _run(test)
@@ -114,6 +115,33 @@ def test_a_viewer_who_goes_away_takes_no_answer_from_the_others(week: Week) -> N
     _run(test)
 
 
+def test_what_nobody_waits_for_any_more_is_ended(week: Week) -> None:
+    """The engines are free at once, and whoever asks the same then is answered anew."""
+    begun, both = threading.Semaphore(0), threading.Barrier(2, timeout=10)
+    endless = [True]
+
+    def question(engine: Engine) -> Any:
+        begun.release()
+        return engine.sql("SELECT sum(i % 7) FROM range(?) numbers(i)", (10**14 if endless[0] else 3,)).rows
+
+    def beside_another(engine: Engine, number: int) -> int:
+        both.wait()
+        return number + len(engine.sql("SELECT 1").rows)
+
+    async def test() -> None:
+        records = _records(week.logs)
+        asked = [asyncio.ensure_future(records.ask(question)) for _ in range(2)]
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+        for one in asked:
+            one.cancel()
+        await asyncio.wait(asked)
+        endless[0] = False
+        assert await records.ask(question) == [(3,)]
+        assert await asyncio.gather(*(records.ask(beside_another, number) for number in range(2))) == [1, 2]
+
+    _run(test)
+
+
 def test_settings_are_one_question_as_long_as_they_are_the_same() -> None:
     """Two questions differ when the settings are others, though they may look alike."""
     settings = {"a": 1}
@@ -136,7 +164,7 @@ def test_without_a_state_database_the_default_is_known(tmp_path: Path) -> None:
 
 
 def test_too_many_who_wait_are_refused_at_once(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than all of them waiting for ever; those that were there before are answered."""
+    """Rather than all of them waiting for ever; those that were there before are answered, or leave their place."""
     monkeypatch.setattr(records_module, "_MOST_WAITING", 2)
     goes_on = threading.Event()
     begun = threading.Semaphore(0)
@@ -155,8 +183,11 @@ def test_too_many_who_wait_are_refused_at_once(week: Week, monkeypatch: pytest.M
         await _until(lambda: records._waiting == 2)
         with pytest.raises(TooLongError, match="2 questions wait already"):
             await records.ask(question, 5)
+        asked.pop().cancel()  # whoever leaves makes room
+        await _until(lambda: records._waiting == 1)
+        asked.append(asyncio.ensure_future(records.ask(question, 5)))
         goes_on.set()
-        assert await asyncio.gather(*asked) == [0, 1, 2, 3]
+        assert await asyncio.gather(*asked) == [0, 1, 2, 5]
 
     _run(test)
 

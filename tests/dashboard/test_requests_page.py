@@ -12,10 +12,13 @@ import pytest
 from analysis.period import HOUR_NANO, NANO, Period
 from dashboard.view import instant
 from processors.evaluation import format_value
+from processors.judging_settings import JudgingSettings
 from tests.dashboard.opening import Opening, Shown
 from tests.support.stored import HOUR, store
 from tests.support.week import DAY, END, OUTAGE, ROUTES, SERVICE, SLOW, START, Query, Request, Week
 
+FEW = JudgingSettings.model_validate({"thresholds": {"rules": {"http.server.p95": {"minimum_count": 1}}}})
+"""Of each route the recorded week has twenty requests an hour."""
 LOGIN = {"service": SERVICE, "method": "GET", "route": "/api/auth/login"}
 
 
@@ -77,7 +80,8 @@ def test_each_route_has_its_requests_failures_and_times(week: Week, pages: Openi
 def test_a_route_is_seen_beside_itself_a_day_before(week: Week, pages: Opening) -> None:
     """In the slow hour each is far above, its band says how bad it is; on the first day there is nothing to compare."""
     slow = Period(int(SLOW[0]) * NANO, int(SLOW[1]) * NANO)
-    shown = pages.shown("/requests", **times(slow))
+    with Opening(week.logs, judging=FEW) as lenient:
+        shown = lenient.shown("/requests", **times(slow))
     before = {route: within(week, slow.shifted(-DAY * NANO), route) for route in ROUTES}
     for row in shown.tables[0][1:]:
         route = row[0].removeprefix("GET ")
@@ -87,7 +91,18 @@ def test_a_route_is_seen_beside_itself_a_day_before(week: Week, pages: Opening) 
         assert (row[6], row[8]) == (band, f"▲ {change * 100:+.0f} %")
     assert {row[6] for row in shown.tables[0][1:]} & {"■ critical", "▲ warning"}
     first = pages.shown("/requests", **times(Period(START * NANO, START * NANO + HOUR_NANO)))
-    assert [row[7:] for row in first.tables[0][1:]] == [["new", "new"]] * len(ROUTES)
+    assert [row[7:] for row in first.tables[0][1:]] == [[]] * len(ROUTES)
+
+
+def test_a_route_with_few_requests_is_in_no_band(week: Week, pages: Opening) -> None:
+    """Fewer than its rule asks for are never fine, and never bad; all routes together are enough."""
+    slow = times(Period(int(SLOW[0]) * NANO, int(SLOW[1]) * NANO))
+    shown = pages.shown("/requests", **slow)
+    assert {row[6] for row in shown.tables[0][1:]} == {"○ no data"}
+    assert "▲ warning" in shown.text.partition("By route")[0]
+    off = JudgingSettings.model_validate({"thresholds": {"rules": {"http.server.p95": {"enabled": False}}}})
+    with Opening(week.logs, judging=off) as unjudged:
+        assert "● normal" not in unjudged.shown("/requests", **slow).text
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from processors.settings import ThresholdSettings
 from tests.dashboard.opening import WEEK_END, Opening, Shown
 from tests.dashboard.standing import NANO, judged, measure, publish
 from tests.support.notifying import evaluation
-from tests.support.week import END, SERVICE, SLOW, START, Week
+from tests.support.week import END, SERVICE, SLOW, START, Week, iso
 
 P95 = "http.server.p95"
 OFTEN = {P95: {"minimum_count": 1}, "host.disk": {"minimum_count": 1}}
@@ -155,6 +155,15 @@ def test_a_rule_that_is_none(tmp_path: Path, name: str) -> None:
     assert answer.status_code == 404
     assert "is configured; the page Rules has those that are" in answer.text
     assert "<script>n" not in answer.text
+
+
+@pytest.mark.parametrize("minutes", [15, 60, 360])
+def test_values_of_a_short_time_are_a_line(week: Week, minutes: int) -> None:
+    """There is one a minute: a finer step would draw dots with nothing between them."""
+    asked = {"from_": iso(SLOW[0] + 60), "to": iso(SLOW[0] + 60 + 60 * minutes)}
+    chart = of_week(week, f"/rules/{P95}", **asked).charts["rule-course"]
+    (line,) = chart["series"]
+    assert (len(line["values"]), None in line["values"][1:-1]) == (minutes, False)
 
 
 def test_the_value_over_time_comes_from_rollups(week: Week) -> None:

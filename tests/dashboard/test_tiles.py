@@ -15,11 +15,13 @@ from analysis.period import HOUR_NANO, MINUTE_NANO
 from collector.value_history import ValueHistory
 from dashboard.tiles import SHOWN, TITLES, Tile, live_tiles, recorded_tiles
 from processors.evaluation import Evaluation
-from processors.histogram import RELATIVE_ERROR
+from processors.histogram import RELATIVE_ERROR, of_values
 from processors.rules import Rule, compile_rules
 from processors.settings import ThresholdSettings
+from processors.window import OVERFLOW_LABEL
 from storage.value_rows import recorded_values
 from tests.dashboard.standing import judged, state_of
+from tests.support.stored import store
 from tests.support.week import END, HOUR, NANO, OUTAGE, SERVICE, SLOW, START, Week
 
 NOW = END * NANO
@@ -141,6 +143,63 @@ def test_what_rests_on_too_few_requests_has_no_value(engine: Engine) -> None:
     tile = recorded(engine, SLOW[1])["http.server.p95"]
     assert (tile.value, tile.band) == (None, "no data")
     assert len(tile.course) == 60
+
+
+def test_a_value_that_has_left_its_window_is_none(tmp_path: Path) -> None:
+    """As the judge has it: a quarter of an hour after the last request nobody knows how long one takes."""
+    minutes = {minute: minute for minute in range(10, 41)}
+    engine = rolled_up(tmp_path, "host.memory", {"host.name": "a"}, minutes)
+    at = {end: recorded(engine, START + end * 60)["host.memory"] for end in (41, 44, 46, 60)}
+    assert [(tile.value, tile.band) for tile in at.values()] == [
+        (0.38, "normal"),
+        (0.38, "normal"),
+        (None, "no data"),
+        (None, "no data"),
+    ]
+    assert at[60].key == {"host.name": "a"}
+
+
+def test_the_course_of_then_has_its_gaps(tmp_path: Path) -> None:
+    """Each minute of the hour in its place, also where none was measured."""
+    engine = rolled_up(tmp_path, "host.memory", {"host.name": "a"}, {**dict.fromkeys(range(5), 10), 50: 20})
+    course = recorded(engine, START + 3600, **{"host.memory": {"minimum_count": 1}})["host.memory"].course
+    known = {minute: value for minute, value in enumerate(course) if value is not None}
+    assert known == pytest.approx({**dict.fromkeys(range(9), 0.1), 50: 0.2})
+    assert len(course) == 60
+
+
+def test_what_had_no_room_for_a_key_has_none(tmp_path: Path) -> None:
+    """No machine is called "true"."""
+    engine = rolled_up(tmp_path, "host.memory", {OVERFLOW_LABEL: "true"}, dict.fromkeys(range(10), 10))
+    tile = recorded(engine, START + 600)["host.memory"]
+    assert (dict(tile.key), tile.band) == ({}, "normal")
+    assert tile.value == pytest.approx(0.1)
+
+
+def test_a_rate_by_too_few_failures_is_told_and_in_no_band(tmp_path: Path) -> None:
+    """Four of twenty are a fifth, not nothing, and no reason to call anybody."""
+    key = {"service.name": "app", "http.request.method": "GET", "http.route": "/"}
+    engine = rolled_up(tmp_path, "http.server.response_time", key, dict.fromkeys(range(20), 10), errors=4)
+    tile = recorded(engine, START + 20 * 60)["http.server.error_rate"]
+    assert (tile.value, tile.band, tile.bound) == (0.2, "normal", "warning > 1%")
+
+
+def rolled_up(folder: Path, indicator: str, key: dict[str, str], percents: dict[int, int], errors: int = 0) -> Engine:
+    """One sample in each of these minutes after the beginning of the week, the first of them failed."""
+    times = [START * NANO + minute * MINUTE_NANO for minute in percents]
+    lines = [
+        {
+            "time_unix_nano": at,
+            "received_unix_nano": at,
+            "indicator": indicator,
+            "key": key,
+            "errors": int(number < errors),
+            "histogram": of_values([percent / 100]).to_json(),
+        }
+        for number, (at, percent) in enumerate(zip(times, percents.values(), strict=True))
+    ]
+    store(folder, "rollups", *lines)
+    return Engine(folder)
 
 
 def test_disks_are_told_apart(week: Week, engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ import yaml
 from click.testing import CliRunner
 
 from operations.cli import main
-from operations.configuration import Configuration, load
+from operations.configuration import load
 from operations.page_site import site_of
 from processors.conditions import parse_condition
 from processors.rule_state import Band
@@ -246,9 +247,6 @@ def test_it_is_known_and_its_inner_option_is_not_shown() -> None:
     assert {"--port", "--security", "--logs", "--config"} <= set(shown.stdout.replace(",", " ").split())
 
 
-KNOWN = ", ".join(Configuration.model_fields)
-
-
 def test_pages_know_the_configuration_and_how_long_records_are_kept(tmp_path: Path, config: Path) -> None:
     """In words; of another folder than the collector's nothing is known, and its archive is the one beside it."""
     text = yaml.safe_load(config.read_text())
@@ -293,6 +291,26 @@ processors:
     assert config.read_text() == text
 
 
+@pytest.mark.parametrize("on_one_line", [False, True])
+def test_changed_bands_tell_no_secret(tmp_path: Path, *, on_one_line: bool) -> None:
+    """Not of the lines beside them, nor of their own: whoever may only look could act with the token of another."""
+    config = tmp_path / "otel-config.yaml"
+    users = {"anna": {"token": "a-token-of-anna-0123", "role": "operate"}, "wall": {"token": "a-token-of-the-wall"}}
+    bands = [{"level": "warning", "when": "> 3s", "severity": "low"}]
+    content = {
+        "extensions": {"dashboard": {"users": users}},
+        "processors": {"thresholds": {"rules": {"http.server.p95": {"bands": bands}}}},
+        "alerting": {"smtp": {"password": "of-the-mail-server"}},
+    }
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in content.items()]
+    config.write_text("{" + ", ".join(lines) + "}" if on_one_line else "\n".join(lines))
+    found = site_of(load(config), config, None).reband(
+        "http.server.p95", [Band("warning", parse_condition("> 4s"), None, "low")]
+    )
+    assert "> 4s" in found.difference
+    assert [one for one in ("anna-0123", "the-wall", "mail-server") if one in found.difference] == []
+
+
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
@@ -307,11 +325,35 @@ def test_bands_that_the_file_cannot_have_are_told(rule: str, told: str, config: 
 
 
 def test_a_file_that_has_become_wrong_is_told_when_bands_are_changed(config: Path) -> None:
-    """With the place of what is wrong."""
+    """With the way to see what is wrong, and not what stands there: whoever may only look is told it too."""
     reband = site_of(load(config), config, None).reband
-    config.write_text("bogus: 1")
+    config.write_text("extensions: {dashboard: {users: {anna: {token: 1234567890123456789}}}}")
     found = reband("http.server.p95", [])
     assert (found.difference, found.problem) == (
         "",
-        f"{config}:1:1: top level: unknown key 'bogus', expected one of " + KNOWN,
+        f"{config} is no valid configuration as it stands now; what is wrong says: forecourt config check {config}",
     )
+
+
+@pytest.mark.untraced
+def test_what_visitors_do_is_no_fault_of_the_pages(logs: Path) -> None:
+    """What is no HTTP, or asks for a WebSocket; and the end, as with each reload, while somebody has a page open."""
+    with dashboard("--port", "0", "--logs", str(logs)) as running:
+        address = urlsplit(running.told["dashboard"]).netloc
+        host, _, port = address.partition(":")
+        upgrade = "Connection: Upgrade\r\nUpgrade: websocket"
+        asked = [
+            "\x16\x03\x01\x02\r\n\r\n",
+            f"GET /live HTTP/1.1\r\nHost: {address}\r\n{upgrade}\r\n\r\n",
+            f"GET /live?path=/overview&refresh=1min HTTP/1.1\r\nHost: {address}\r\n\r\n",
+        ]
+        with ExitStack() as open_connections:
+            for text, answer in zip(asked, (b"400", b"404", b"event: content"), strict=True):
+                connection = open_connections.enter_context(socket.create_connection((host, int(port)), 20))
+                connection.sendall(text.encode("latin-1"))
+                read = b""
+                while answer not in read:
+                    piece = connection.recv(2**16)
+                    assert piece
+                    read += piece
+            assert running.interrupt() == (0, "")

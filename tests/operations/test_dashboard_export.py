@@ -187,12 +187,62 @@ def test_prometheus_understands_every_question_and_the_file_for_it(folder: Path)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def counted(family: str, service: str, values: str, **labels: str) -> dict[str, str]:
+    """A series as promtool is given one."""
+    given = ",".join(f'{name}="{value}"' for name, value in {"service_name": service, **labels}.items())
+    return {"series": f"{family}{{{given}}}", "values": values}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool (Debian's package prometheus) is not installed")
+@pytest.mark.parametrize(
+    ("title", "service", "labels", "value"),
+    [
+        ("Slowest routes (p95)", "shop", '{http_route="/busy"}', 0.095),
+        ("Failed in the last hour", "shop", '{event_name="sync"}', 7),
+        ("p95", "shop", "{}", 0.095),
+        ("p95", "idle", "", None),
+        ("Failed", "shop", "{}", 0.5),
+        ("Failed", "idle", "", None),
+    ],
+)
+def test_what_is_idle_has_no_value_and_half_an_event_did_not_fail(
+    folder: Path, title: str, service: str, labels: str, value: float | None
+) -> None:
+    """Of the chosen service alone."""
+    requests, event = "http_server_request_duration_seconds", {"event_name": "sync", "outcome": "failure"}
+    given = [
+        *(counted(f"{requests}_bucket", "shop", "0+60x70", http_route="/busy", le=le) for le in ("0.1", "+Inf")),
+        *(counted(f"{requests}_bucket", "shop", "9x70", http_route="/rests", le=le) for le in ("0.1", "+Inf")),
+        *(counted(f"{requests}_bucket", "idle", "9x70", http_route="/", le=le) for le in ("0.1", "+Inf")),
+        counted(f"{requests}_count", "shop", "0+60x70", http_route="/busy"),
+        counted(f"{requests}_count", "idle", "9x70", http_route="/"),
+        counted("http_server_request_errors_total", "shop", "0+30x70", http_route="/busy"),
+        counted("http_server_request_errors_total", "idle", "0x70", http_route="/"),
+        counted("forecourt_events_total", "shop", "0x30 0+1x7 7x40", **event),
+        counted("forecourt_events_total", "idle", "0+1x70", **event),
+    ]
+    shown = [
+        one for dashboard in of_defaults().values() for kind in ("stat", "table") for one in panels(dashboard, kind)
+    ]
+    asked = {one["title"]: one["targets"][0]["expr"] for one in shown if "expr" in one["targets"][0]}
+    question = {
+        "expr": asked[title].replace("$service", service),
+        "eval_time": "61m",
+        "exp_samples": [] if value is None else [{"labels": labels, "value": value}],
+    }
+    tests = [{"interval": "1m", "input_series": given, "promql_expr_test": [question]}]
+    (folder / "tests.yml").write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": tests}))
+    command = [str(PROMTOOL), "test", "rules", "tests.yml"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_dashboards_are_such_as_grafana_takes() -> None:
     """Every panel in its place on the grid, all data sources by variables, and uids that stay."""
     for name, dashboard in of_defaults().items():
         assert (dashboard["uid"], dashboard["schemaVersion"], "__inputs" in dashboard) == (
             name.removesuffix(".json"),
-            42,
+            39,
             False,
         )
         variables = {f"${{{one['name']}}}" for one in dashboard["templating"]["list"] if one["type"] == "datasource"}

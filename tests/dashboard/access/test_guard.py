@@ -168,6 +168,20 @@ def test_only_operators_change_anything(tmp_path: Path, token: str, path: str, s
         assert "viktor may look, and not change anything: that needs the role operate" in answer.text
 
 
+def test_what_somebody_may_not_is_written_down(tmp_path: Path) -> None:
+    """Who tried it, from where and what; a hundred an hour at most, the rest are counted."""
+    clock = Clock()
+    site = site_of(tmp_path, clock, users=USERS)
+    browser = Browser(site, address="192.0.2.1")
+    assert browser.post(CHANGE, headers=_bearer(VIEWER)).status_code == 303
+    for path in ("/api/v1/rules", "/api/v1/" + "\u202e" * 500):
+        assert browser.post(path, headers=_bearer(VIEWER)).status_code == 403
+    assert [(row.by_whom, row.role, row.address, row.action, row.outcome) for row in written(site)] == [
+        ("viktor", "view", "192.0.2.1", action, "refused: that needs the role operate")
+        for action in ("POST /api/v1/rules", "POST /api/v1/")
+    ]
+
+
 def test_whoever_may_look_can_log_out(tmp_path: Path) -> None:
     """That changes nobody else's things."""
     browser = _closed(tmp_path, VIEWER)
@@ -345,6 +359,35 @@ def test_programs_have_the_role_of_their_token(tmp_path: Path, token: str, statu
         assert (answer.json()["name"], answer.json()["body"]) == ("olga", '{"a": 1}')
 
 
+def test_a_token_of_any_letters_is_one(tmp_path: Path) -> None:
+    """As a terminal sends it, and without the end of the line that it was read with."""
+    token = "sésame öffne dich"
+    app = application_of(site_of(tmp_path, users={"olga": {"token": f" {token}\n"}}))
+    asked = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
+    assert answer_of(app, asked, "/api/v1/rules")[0] == 200
+    browser = Browser(site_of(tmp_path), app=app)
+    assert browser.log_in(token).status_code == 303
+
+
+def test_who_was_here_before_is_not_kept_out_by_those_who_guess(tmp_path: Path) -> None:
+    """Neither a program nor somebody at the login; whoever comes from that network for the first time waits."""
+    site = site_of(tmp_path, users=USERS)
+    app = application_of(site)
+
+    def at(number: int) -> Browser:
+        return Browser(site, app=app, address=f"192.0.2.{number}")
+
+    assert at(1).get("/api/v1/rules", headers=_bearer(VIEWER)).status_code == 200
+    assert at(2).log_in(VIEWER).status_code == 303
+    for number in range(20):
+        assert at(100 + number).get("/api/v1/rules", headers=_bearer("wrong")).status_code == 401
+    asked = [at(number).get("/api/v1/rules", headers=_bearer(VIEWER)).status_code for number in (1, 2, 3)]
+    assert (asked, [at(number).log_in(VIEWER).status_code for number in (1, 2, 3)]) == (
+        [200, 200, 429],
+        [303, 303, 429],
+    )
+
+
 def test_a_token_is_for_the_api_alone(tmp_path: Path) -> None:
     """Pages ask for a login."""
     browser = _closed(tmp_path)
@@ -365,7 +408,7 @@ def test_wrong_tokens_of_programs_are_counted(tmp_path: Path) -> None:
     assert tried(*["of-yesterday"] * 8, OPERATOR) == [401] * 8 + [200]
     assert tried(*"abcd", OPERATOR, "e") == [401] * 4 + [429] * 2
     answer = browser.get("/api/v1/rules", headers=_bearer(OPERATOR))
-    assert answer.json() == {"error": "too many wrong tokens from this address"}
+    assert answer.json() == {"error": "too many wrong tokens: wait, or ask from elsewhere"}
     assert answer.headers["retry-after"] == "300"
     assert [(row.address, row.action, row.outcome) for row in written(site)] == [
         *[("192.0.2.1", "use the API", "refused: no user has this token")] * 5,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from storage import State
 from tests.dashboard.access.visiting import OPERATOR, USERS, VIEWER, Browser, Clock, application_of, site_of, written
 
 
@@ -32,10 +33,11 @@ def test_a_token_opens_the_pages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9090", "https://127.0.0.1:9090"])
 def test_the_cookie_is_for_the_pages_alone(tmp_path: Path, url: str) -> None:
-    """No script reads it, no other site sends it, and over TLS it never goes out in the clear."""
+    """No script reads it, no other site sends it; over TLS it stays there, and nobody else can set it."""
     answer = _browser(tmp_path, url=url).log_in(OPERATOR)
     name, *attributes = answer.headers["set-cookie"].split("; ")
-    assert re.fullmatch(r"forecourt_session_[0-9a-f]{8}=1\..+", name)
+    prefix = "__Host-" if url.startswith("https") else ""
+    assert re.fullmatch(prefix + r"forecourt_session_[0-9a-f]{8}=1\..+", name)
     secure = ["Secure"] if url.startswith("https") else []
     assert attributes == ["Path=/", "Max-Age=43200", "HttpOnly", "SameSite=Strict", *secure]
 
@@ -82,6 +84,24 @@ def test_logging_out_ends_the_session(tmp_path: Path) -> None:
     assert answer.headers["set-cookie"].startswith(f"{name}=; Path=/; Max-Age=0; HttpOnly")
     browser.cookies.set(name, copied)
     assert browser.get("/overview").status_code == 303
+
+
+@pytest.mark.parametrize("problem", ["", "no state.db", "newer state.db"])
+def test_a_restart_brings_no_session_back(tmp_path: Path, problem: str) -> None:
+    """As with each reload of the configuration; where nothing can be read of who has left, that is no fault."""
+    site = site_of(tmp_path, users=USERS)
+    browser, other = (Browser(site) for _ in range(2))
+    cookies = [one.log_in(OPERATOR).headers["set-cookie"].partition(";")[0] for one in (browser, other)]
+    browser.post("/logout", data={"csrf": browser.get("/overview").json()["csrf"]})
+    if problem == "no state.db":
+        (site.own_folder / "state.db").unlink()
+    elif problem:
+        state = State.open(site.own_folder / "state.db")
+        state.rows("PRAGMA user_version = 999")
+        state.close()
+    again = Browser(site)
+    asked = [again.get("/overview", headers={"Cookie": cookie}).status_code for cookie in cookies]
+    assert asked == [200 if problem else 303, 200]
 
 
 def test_logging_in_makes_another_session(tmp_path: Path) -> None:
@@ -173,11 +193,12 @@ def test_logins_are_written_down(tmp_path: Path) -> None:
     browser = Browser(site, address="192.0.2.1")
     browser.log_in("a-wrong-token")
     browser.log_in(OPERATOR)
+    ((_, cookie),) = browser.cookies.items()
     browser.post("/logout", data={"csrf": browser.get("/overview").json()["csrf"]})
     assert _rows(site) == [
         ("", "", "192.0.2.1", "log in", {}, "refused: no user has this token"),
         ("olga", "operate", "192.0.2.1", "log in", {}, "ok"),
-        ("olga", "operate", "192.0.2.1", "log out", {}, "ok"),
+        ("olga", "operate", "192.0.2.1", "log out", {"session": cookie.split(".")[3]}, "ok"),
     ]
 
 

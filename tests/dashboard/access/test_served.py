@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from pathlib import Path
 
 import pytest
 
-from collector.http_server import HttpServer, endpoint_of, listen
-from dashboard.site import Site
-from tests.dashboard.access.visiting import USERS, application_of, site_of
+from collector import http_protocol
+from dashboard.access import bodies
+from tests.dashboard.access.visiting import GONE, USERS, answers_of, site_of, status_of
 
 NAME = b"Host: localhost\r\n"
-GONE = b"and gone"
-
-
-def _answers(site: Site, *requests: bytes) -> list[bytes]:
-    """Each on a connection of its own: all that comes back until the server closes it; nothing if it goes at once."""
-
-    async def ask() -> list[bytes]:
-        bound = listen("127.0.0.1:0")
-        host, _, port = endpoint_of(bound).rpartition(":")
-        server = HttpServer(application_of(site), [bound])
-        await server.start()
-        try:
-            return [await asyncio.to_thread(_answer, (host, int(port)), request) for request in requests]
-        finally:
-            await server.stop(1)
-
-    return asyncio.run(ask())
-
-
-def _answer(address: tuple[str, int], request: bytes) -> bytes:
-    with socket.create_connection(address, 20) as connection:
-        connection.sendall(request)
-        if request.endswith(GONE):
-            return b""
-        with connection.makefile("rb") as file:
-            return file.read()
-
-
-def _status(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
 
 
 @pytest.mark.parametrize(
@@ -53,16 +21,16 @@ def _status(answer: bytes) -> int:
         (b"Host: localhost\r\nHost: attacker.example\r\n", 400),
         (b"Host: <script>alert(1)</script>\r\n", 421),
         (b"Host: \xff\xfe\r\n", 421),
-        (b"Host: localhost\r\nX-Forwarded-Host: attacker.example\r\n", 200),
+        (b"Host: localhost\r\nX-Forwarded-Host: attacker.example\r\n", 403),
     ],
 )
 def test_a_hostile_host_gets_no_page(tmp_path: Path, name: bytes, status: int) -> None:
     """And what it is stands in no header of the answer."""
-    (answer,) = _answers(site_of(tmp_path), b"GET /overview HTTP/1.1\r\nConnection: close\r\n" + name + b"\r\n")
+    (answer,) = answers_of(site_of(tmp_path), b"GET /overview HTTP/1.1\r\nConnection: close\r\n" + name + b"\r\n")
     head = answer.partition(b"\r\n\r\n")[0].lower()
-    assert _status(answer) == status
+    assert status_of(answer) == status
     assert b"script>" not in head
-    assert b"content-type: text/" in head or status == 200
+    assert b"content-type: text/plain" in head
 
 
 @pytest.mark.parametrize(
@@ -77,7 +45,7 @@ def test_a_hostile_host_gets_no_page(tmp_path: Path, name: bytes, status: int) -
 def test_an_address_adds_no_header(tmp_path: Path, target: bytes) -> None:
     """Whatever it holds, the only cookie is ours, and the way leads to the login."""
     request = b"GET " + target + b" HTTP/1.1\r\nConnection: close\r\n" + NAME + b"\r\n"
-    (answer,) = _answers(site_of(tmp_path, users=USERS), request)
+    (answer,) = answers_of(site_of(tmp_path, users=USERS), request)
     lines = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
     found = [line for line in lines if line.lower().startswith((b"set-cookie", b"location"))]
     assert found
@@ -90,14 +58,54 @@ def test_a_body_that_never_ends_is_cut_off(tmp_path: Path) -> None:
     piece = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
     head = b"POST /overview HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
     start = head + b"Content-Type: text/plain\r\n" + NAME + b"\r\n"
-    (answer,) = _answers(site_of(tmp_path), start + piece * 17)
-    assert _status(answer) == 413
+    (answer,) = answers_of(site_of(tmp_path), start + piece * 17)
+    assert status_of(answer) == 413
+
+
+PAGE = b"GET /overview HTTP/1.1\r\nConnection: close\r\n" + NAME + b"\r\n"
+LONG = b"a" * 700_000
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /" + LONG,
+        b"GET / HTTP/1.1\r\nX: " + LONG,
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 100_000,
+        b"GET / HTTP/1.1\r\n" + NAME + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + LONG,
+        b"GET / HTTP/1.1\r\n" + NAME + b"\r\nGET / HTTP/1.1\r\nX: " + LONG,
+    ],
+)
+def test_a_head_that_never_ends_is_cut_off(tmp_path: Path, request_: bytes) -> None:
+    """Its line, a header, their number, a trailer, that of a second request; the next one is answered."""
+    cut, answer = answers_of(site_of(tmp_path), request_, PAGE)
+    told = cut.split(b"\r\n\r\n")[-1]
+    assert told in {b"", b"The head of the request is larger than 64 KiB."}
+    assert status_of(answer) == 200
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /over", PAGE.replace(b"close", b"keep-alive") + b"GET /overview HTTP/1.1\r\nX"]
+)
+def test_a_head_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    """The connection ends; what came whole before is answered."""
+    monkeypatch.setattr(http_protocol, "_HEAD_SECONDS", 1.0)
+    (answer,) = answers_of(site_of(tmp_path), begun)
+    assert answer.startswith(b"HTTP/1.1 200 OK") if begun.startswith(PAGE[:20]) else answer == b""
+
+
+def test_a_body_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to be logged in to begin one; the connection ends with the answer."""
+    monkeypatch.setattr(bodies, "_PATIENCE_SECONDS", 0.1)
+    head = b"POST /login HTTP/1.1\r\nContent-Length: 100\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    (answer,) = answers_of(site_of(tmp_path, users=USERS), head + NAME + b"\r\ntoken=")
+    assert (status_of(answer), answer.partition(b"\r\n\r\n")[2]) == (408, b"the body took longer than 0.1 s\n")
 
 
 def test_who_goes_away_in_the_middle_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The log says nothing of it, and the next is answered."""
     head = b"POST /overview HTTP/1.1\r\nContent-Length: 100\r\n" + NAME + b"\r\n"
     page = b"GET /overview HTTP/1.1\r\nConnection: close\r\n" + NAME + b"\r\n"
-    _, answer = _answers(site_of(tmp_path), head + GONE, page)
-    assert _status(answer) == 200
+    _, answer = answers_of(site_of(tmp_path), head + GONE, page)
+    assert status_of(answer) == 200
     assert caplog.text == ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
+from collector.http_server import HttpServer, endpoint_of, listen
 from dashboard import access
 from dashboard.rendering import environment
 from dashboard.settings import DashboardSettings
 from dashboard.site import Site
+from operations.page_server import PageProtocol
 from storage import State, audit
 from storage.audit import AuditEntry
 
@@ -27,6 +31,8 @@ NOW = 1_764_000_000 * NANO
 OPERATOR = "token-of-olga-0123456789"
 VIEWER = "token-of-viktor-0123456789"
 USERS = {"olga": {"token": OPERATOR, "role": "operate"}, "viktor": {"token": VIEWER}}
+GONE = b"and gone"
+"""The end of a request whose client does not wait for an answer."""
 
 
 class Clock:
@@ -132,6 +138,35 @@ def written(site: Site, limit: int = 1000) -> list[AuditEntry]:
         return audit.entries(state, limit)[::-1]
     finally:
         state.close()
+
+
+def answers_of(site: Site, *requests: bytes) -> list[bytes]:
+    """Of a real server, each on a connection of its own: all until that is closed; nothing for what ends in GONE."""
+
+    async def ask() -> list[bytes]:
+        bound = listen("127.0.0.1:0")
+        host, _, port = endpoint_of(bound).rpartition(":")
+        server = HttpServer(application_of(site), [bound], None, PageProtocol)
+        await server.start()
+        try:
+            return [await asyncio.to_thread(_answer, (host, int(port)), request) for request in requests]
+        finally:
+            await server.stop(1)
+
+    return asyncio.run(ask())
+
+
+def _answer(address: tuple[str, int], request: bytes) -> bytes:
+    answer = b""
+    with socket.create_connection(address, 20) as connection, suppress(ConnectionError):
+        connection.sendall(request)
+        while not request.endswith(GONE) and (piece := connection.recv(2**16)):
+            answer += piece
+    return answer
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
 
 
 async def _echo(request: Request) -> Response:

@@ -211,13 +211,12 @@ def test_the_overview_says_in_one_look_how_it_was(week: Week, lenient: Client) -
     answer = lenient.asked("/overview", from_=iso(OUTAGE[0]), to=iso(OUTAGE[1]))
     assert answer["verdict"] == {"band": "critical", "text": "backend is down"}
     answer = lenient.asked("/overview", from_=iso(SLOW[0]), to=iso(SLOW[1]))
-    (tile,) = [one for one in answer["tiles"] if one["value"] is not None]
-    assert (tile["rule"], tile["key"], tile["unit"], tile["bound"]) == (
-        "http.server.p95",
-        {"service.name": SERVICE},
-        "s",
-        "warning > 3s",
-    )
+    tiles = {one["rule"]: one for one in answer["tiles"] if one["value"] is not None}
+    tile = tiles["http.server.p95"]
+    assert (tile["key"], tile["unit"], tile["bound"]) == ({"service.name": SERVICE}, "s", "warning > 3s")
+    ended = [one for one in week.requests if SLOW[0] <= one.at < SLOW[1]]
+    assert tiles["http.server.error_rate"]["value"] == sum(one.status >= 500 for one in ended) / len(ended)
+    assert tiles.keys() == {"http.server.p95", "http.server.error_rate"}
     assert tile["band"] == "warning"
     assert tile["value"] > 3
     begun = sum(SLOW[0] <= one.at - one.seconds < SLOW[1] for one in week.requests)
