@@ -132,9 +132,20 @@ def episodes(entries: Iterable[Entry]) -> list[Episode]:
 
 
 def fired(state: State, start_unix_nano: int, end_unix_nano: int, now_unix_nano: int) -> list[Episode]:
-    """Episodes that lasted at any moment of the time, oldest first; what began up to a week before it is known too."""
-    found = episodes(journal(state, max(0, start_unix_nano - _WEEK_NANO), now_unix_nano + 1))
+    """Episodes that lasted at any moment of the time, oldest first, each with what was told up to a week before it."""
+    first = max(0, start_unix_nano - _WEEK_NANO)
+    found = episodes([*_still_firing(state, first), *journal(state, first, now_unix_nano + 1)])
     return [one for one in found if one.began_at < end_unix_nano and (one.ended_at or now_unix_nano) > start_unix_nano]
+
+
+def _still_firing(state: State, time_unix_nano: int) -> list[Entry]:
+    """The beginnings of what fired at that moment."""
+    rows = state.rows(
+        "SELECT * FROM alert_journal WHERE outcome = 'firing' AND id IN (SELECT max(id) FROM alert_journal"
+        " WHERE time_unix_nano < ? AND outcome IN ('firing', 'resolved') GROUP BY alert) ORDER BY id",
+        (time_unix_nano,),
+    )
+    return [entry_of(row) for row in rows]
 
 
 def _episode(entry: Entry) -> Episode:

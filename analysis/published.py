@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,8 +32,6 @@ def published(folder: Path, now_unix_nano: int) -> Judged:
             found, collector = state.published(), state.collector()
     except StateError as error:
         return Judged([], str(error))
-    except (sqlite3.Error, ValueError) as error:
-        return Judged([], f"{path}: {error}")
     if collector is None or collector.stopped_unix_nano is not None:
         return Judged([], "the sidecar is not running. Start it with: forecourt collector")
     return _of_now(found, now_unix_nano)

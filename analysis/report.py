@@ -66,7 +66,7 @@ def _available(found: Sequence[Availability], period: Period) -> dict[str, Any]:
         "watched": backend.watched_seconds / period.seconds if backend else 0.0,
         "down_seconds": down,
         "budget_seconds": allowed,
-        "budget_left": 1 - down / allowed,
+        "budget_left": 1 - down / allowed if backend else None,
         "outages": [as_json(one) for one in backend.outages] if backend else [],
         "targets": [{"target": one.target, "up": one.up, "down_seconds": one.down_seconds} for one in found],
     }

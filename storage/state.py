@@ -110,13 +110,11 @@ class State:
         self._connection.execute("UPDATE collector SET stopped_unix_nano = ?", (stopped_unix_nano,))
 
     def collector(self) -> CollectorRow | None:
-        found = self._connection.execute(
-            "SELECT pid, version, endpoints, started_unix_nano, stopped_unix_nano FROM collector",
-        ).fetchone()
-        if found is None:
+        found = self.rows("SELECT pid, version, endpoints, started_unix_nano, stopped_unix_nano FROM collector")
+        if not found:
             return None
-        pid, version, endpoints, started, stopped = found
-        return CollectorRow(pid, version, orjson.loads(endpoints), started, stopped)
+        pid, version, endpoints, started, stopped = found[0]
+        return CollectorRow(pid, version, _content(endpoints), started, stopped)
 
     def collector_lives(self) -> bool:
         """Whether a collector owns this folder now."""
@@ -155,8 +153,8 @@ class State:
 
     def published(self) -> Published | None:
         """The evaluations of the last tick; None before the first."""
-        found = self._connection.execute("SELECT time_unix_nano, content FROM evaluations").fetchone()
-        return None if found is None else Published(found[0], orjson.loads(found[1]))
+        found = self.rows("SELECT time_unix_nano, content FROM evaluations")
+        return Published(found[0][0], _content(found[0][1])) if found else None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -234,6 +232,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")
+
+
+def _content(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        raise StateError(f"state.db: {error}") from error
 
 
 def _way_out(error: sqlite3.Error) -> str:

@@ -41,7 +41,7 @@ class AvailabilityReport(Model):
     budget_seconds: Seconds
     """How long it may be down."""
     budget_left: Share
-    """Negative when it was down for longer."""
+    """Negative when it was down for longer; null where nobody looked."""
     outages: list[Outage]
     targets: list[Target]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from dashboard.exporter_standing import Exporters, exporters
 from dashboard.page import Asked, Page
 from dashboard.sidecar_numbers import COUNTED, LAG, LAG_SECONDS, scraped
 from storage import audit
-from storage.state import CollectorRow, State, StateError
+from storage.state import CollectorRow, State
 from storage.usage import usage
 from storage.web_process import WebProcessRow, web_process
 
@@ -25,7 +24,7 @@ _AUDIT = 30
 
 async def content(asked: Asked) -> dict[str, Any]:
     site, now = asked.site, asked.view.now_unix_nano
-    row, web = await asyncio.gather(asked.records.known(None, _collector), asked.records.known(None, _web))
+    row, web = await asyncio.gather(asked.records.known(None, State.collector), asked.records.known(None, _web))
     judged = await asyncio.to_thread(published, site.folder, now)
     lives = row is not None and not judged.problem
     samples, unreachable = (
@@ -63,13 +62,6 @@ PAGE = Page("/system", "System", "system.html.j2", content, refresh="30s", range
 def _counts_accepted(name: str) -> bool:
     """When each was made stands beside them as `_created`."""
     return name.startswith("otelcol_receiver_accepted") and name.endswith("_total")
-
-
-def _collector(state: State) -> CollectorRow | None:
-    try:
-        return state.collector()
-    except (sqlite3.Error, ValueError) as error:
-        raise StateError(f"state.db: {error}") from error
 
 
 def _web(state: State) -> WebProcessRow | None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from alerting.alert import alert_id
+from alerting.history import fired
 from dashboard.rendering import NONE
 from processors.judging_settings import JudgingSettings
 from storage.names import OWN_FOLDER
+from storage.state import State
 from tests.dashboard.opening import WEEK_END, Opening, Shown
 from tests.dashboard.standing import judged, measure, publish, tell
 from tests.support.incident import Incident, nano
@@ -280,6 +282,15 @@ def test_an_alert_that_began_before_the_view_belongs_to_it(tmp_path: Path) -> No
     tell(tmp_path, Incident().fire("down", "critical").until(900))
     shown = overview(tmp_path, from_="2026-11-23T12:05:00Z", to="2026-11-23T12:10:00Z")
     assert "Alerts of this time critical down {service.name=app}" in shown.text
+
+
+def test_an_alert_that_fires_for_weeks_belongs_to_each_of_them(tmp_path: Path) -> None:
+    """And one that ended long ago does not."""
+    tell(tmp_path, Incident().fire("down", "critical").fire("slow").until(100).end("slow").until(900))
+    later = HOUR + 40 * 86_400 * NANO
+    with closing(State.reading(tmp_path / OWN_FOLDER / "state.db")) as state:
+        found = fired(state, later, later + 3600 * NANO, later + 7200 * NANO)
+    assert [(one.rule, one.severity, one.ended_at) for one in found] == [("down", "critical", 0)]
 
 
 def test_deployments_stand_in_their_table_and_in_the_charts(tmp_path: Path) -> None:
