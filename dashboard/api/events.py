@@ -120,5 +120,6 @@ async def latest(
 
 def _counted(asked: Question, one: EventCount) -> dict[str, Any]:
     indicator = indicator_of_event(one.event or "")
-    band = asked.bands.band(indicator, "ratio", one.success_rate) if indicator else "normal"
+    samples = one.successes + one.failures
+    band = asked.bands.band(indicator, "ratio", one.success_rate, samples) if indicator else "no data"
     return as_json(one, success_rate=one.success_rate, band=band)

@@ -78,7 +78,9 @@ async def times(asked: OverDay, limit: Limit = 30) -> Queries:
     pools = await asked.ask(utilization, ("db.pool.utilization",))
     content = {
         "queries": sum(one.queries for one in found),
-        "statements": [as_json(one, band=asked.bands.band(INDICATOR, "p95", one.p95)) for one in found[:limit]],
+        "statements": [
+            as_json(one, band=asked.bands.band(INDICATOR, "p95", one.p95, one.queries)) for one in found[:limit]
+        ],
         "left_out": max(0, len(found) - limit),
         "pools": [as_json(one, band=asked.bands.band(one.indicator, "mean", one.mean)) for one in pools],
     }

@@ -132,11 +132,12 @@ def _verdict(
     down = [one.target for one in looks if one.band == "critical"]
     worst = {*(look.band for look in looks), *(tile.band for tile in tiles)}
     if down:
-        return {"band": "critical", "text": f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down"}
+        one, several = ("was", "were") if past else ("is", "are")
+        return {"band": "critical", "text": f"{', '.join(down)} {one if len(down) == 1 else several} down"}
     if any(one.severity in {"critical", "high"} for one in alerts) or "critical" in worst:
-        return {"band": "critical", "text": "Something needs you now"}
+        return {"band": "critical", "text": "Something needed somebody" if past else "Something needs you now"}
     if alerts or "warning" in worst:
-        return {"band": "warning", "text": "Something is not as it should be"}
+        return {"band": "warning", "text": f"Something {'was' if past else 'is'} not as it should be"}
     unknown = _unknown(looks, tiles, live=live, past=past)
     return {"band": "no data", "text": unknown} if unknown else {"band": "normal", "text": "All is well"}
 

@@ -178,7 +178,7 @@
     if (key === "g") { waits = true; setTimeout(() => { waits = false; }, 1500); }
     else if (key === "?") document.getElementById("help").showModal();
     else if (key === "/") { const field = main.querySelector("input[type=search], input[type=text]"); if (field) { event.preventDefault(); field.focus(); } }
-    else if (key === "[") document.querySelector('a[data-key="["]')?.click();
+    else if (key === "[" || key === "]") document.querySelector(`a[data-key="${key}"]`)?.click();
     else if (key === "n") go({ from: "", to: "", last: "" });
     else if (key === "r") location.reload();
   });

@@ -98,11 +98,11 @@ def times(reading: Reading, limit: int) -> Answer:
 
 
 def _json(one: QueryTimes, bands: Bands) -> dict[str, Any]:
-    return as_json(one, band=bands.band(INDICATOR, "p95", one.p95))
+    return as_json(one, band=bands.band(INDICATOR, "p95", one.p95, one.queries))
 
 
 def _row(one: QueryTimes, bands: Bands) -> Sequence[object]:
-    band = bands.band(INDICATOR, "p95", one.p95)
+    band = bands.band(INDICATOR, "p95", one.p95, one.queries)
     return (
         plain(one.summary, 60),
         one.system,

@@ -100,7 +100,8 @@ def _json(one: EventCount, bands: Bands) -> dict[str, Any]:
 
 def _band(one: EventCount, bands: Bands) -> str:
     indicator = indicator_of_event(one.event)
-    return bands.band(indicator, "ratio", one.success_rate) if indicator else "normal"
+    samples = one.successes + one.failures
+    return bands.band(indicator, "ratio", one.success_rate, samples) if indicator else "no data"
 
 
 def _count_row(one: EventCount, bands: Bands) -> Sequence[object]:

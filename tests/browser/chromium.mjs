@@ -55,7 +55,7 @@ const looked = async (page, address, wish) => {
     return await look(page, address, wish);
   } catch (error) {
     page.faults.push(`broken off: ${error.message.slice(0, 600)}`);
-    return { address, status: 0, title: "", problem: "", links: [], says: 0, axe: {}, wide: {} };
+    return { address, status: 0, title: "", problem: "", links: [], says: 0, axe: {}, wide: {}, misread: [] };
   }
 };
 

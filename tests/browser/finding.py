@@ -87,5 +87,6 @@ def faults_of(found: Sequence[Mapping[str, Any]]) -> list[str]:
         told += [f"{one['address']}: {fault}" for fault in one["faults"]]
         told += [f"{one['address']}: {one['problem']}"] if one["problem"] or one["status"] != 200 else []
         told += [f"{one['address']}, {mode}: {fault}" for mode, faults in one["axe"].items() for fault in faults]
+        told += [f"{one['address']}, phone: {fault}" for fault in one["misread"]]
         told += [f"{one['address']}, {mode}: {by} px too wide" for mode, by in one["wide"].items() if by > 0]
     return told

@@ -57,6 +57,21 @@ const violations = async (page, only) => {
 
 const tooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
+// On a narrow screen no table has to be pushed sideways; where rows read downwards each value has the name of its column.
+const misread = (page) =>
+  page.evaluate(() => {
+    const plain = (text) => text.replace(/change of |[▾\s]/g, "");
+    return [...document.querySelectorAll("main .scroll > table")].flatMap((table) => {
+      const heads = [...table.querySelectorAll("thead th")].map((one) => plain(one.textContent));
+      const named = [...table.querySelectorAll("td[data-label]")].filter((one) => plain(one.dataset.label) !== heads[one.cellIndex]);
+      const where = table.parentElement.getAttribute("aria-labelledby") ?? table.parentElement.getAttribute("aria-label");
+      return [
+        ...(table.scrollWidth > table.parentElement.clientWidth ? [`${where} is wider than it is shown`] : []),
+        ...named.slice(0, 1).map((one) => `${where}: ${heads[one.cellIndex]} is called ${one.dataset.label}`),
+      ];
+    });
+  });
+
 const links = (page) =>
   page.evaluate(() => [...document.querySelectorAll("a[href]")].map((one) => one.href));
 
@@ -64,13 +79,14 @@ const links = (page) =>
 export const look = async (page, address, { modes, open = false, shots = "", says = "" }) => {
   const answer = await page.goto(address, { waitUntil: "load" });
   await settled(page);
-  const found = { address, status: answer.status(), links: await links(page), title: await page.title(), axe: {}, wide: {} };
+  const found = { address, status: answer.status(), links: await links(page), title: await page.title(), axe: {}, wide: {}, misread: [] };
   found.problem = await page.evaluate(() => document.querySelector("main .problem[role=alert]")?.innerText ?? "");
   for (const [mode, rules] of Object.entries(modes)) {
     await page.setViewportSize(MODES[mode].viewport);
     await page.emulateMedia({ colorScheme: MODES[mode].colorScheme });
     await settled(page);
     found.wide[mode] = await tooWide(page);
+    if (mode === "phone") found.misread = await misread(page);
     if (shots) {
       const name = address.split("?")[0].replaceAll("/", "_").replace(/[^\w.-]/g, "-").slice(0, 60);
       await page.screenshot({ path: `${shots}/${mode}${name}.png`, fullPage: true });

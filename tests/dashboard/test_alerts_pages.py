@@ -140,7 +140,8 @@ def test_a_quiet_folder_says_so(tmp_path: Path) -> None:
     """With or without a state database, and nothing is made there."""
     with Opening(tmp_path, NOW) as pages:
         shown = pages.shown("/alerts")
-    assert "Nothing fires." in shown.text
+    assert f"○ not judged no sidecar has run on {tmp_path}. Start one with: forecourt collector" in shown.text
+    assert "Nothing fired when somebody judged last." in shown.text
     assert "No alert fired in this time." in shown.text
     assert (shown.tables, shown.charts) == ([], {})
     assert not list(tmp_path.rglob("state.db"))

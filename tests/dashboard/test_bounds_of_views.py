@@ -10,6 +10,8 @@ import pytest
 
 from analysis.period import DAY_NANO, NANO
 from dashboard.view import ViewError, instant, view_of
+from processors.histogram import RELATIVE_ERROR, of_values
+from processors.rollups import Subject, Summary
 from tests.dashboard.opening import Opening
 from tests.support.stored import HOUR, store
 
@@ -61,3 +63,25 @@ def test_a_route_whose_name_fits_no_address_has_no_page_of_its_own(tmp_path: Pat
         shown = pages.shown("/requests")
     assert len(shown.tables[0][1:]) == 2
     assert sum(link.startswith("/requests/route") for link in shown.every_link) == 1
+
+
+def test_of_a_time_before_all_records_there_is_no_report(tmp_path: Path) -> None:
+    """A week that began before 1970 is none."""
+    with Opening(tmp_path, NOW) as pages:
+        answer = pages.get("/reports?to=1970-01-03T00:00:00Z")
+    assert "there is no such time to report on: choose one that ends later" in answer.text
+
+
+def test_query_times_are_those_of_all_statements_together(tmp_path: Path) -> None:
+    """Whichever statement they belong to: one of 1 s and three of 3 s have their middle at 3 s."""
+    labels = ("service.name", "db.system.name", "db.query.summary")
+    found = []
+    for summary, seconds in (("SELECT a", [1.0]), ("SELECT b", [3.0] * 3)):
+        subject = Subject("db.query.response_time", labels, ("app", "sqlite", summary))
+        told = Summary(subject, "1min", HOUR, 0, of_values(seconds)).fields()
+        found.append({"time_unix_nano": HOUR, "service": "forecourt", **told})
+    store(tmp_path, "rollups", *found)
+    with Opening(tmp_path, NOW) as pages:
+        shown = pages.shown("/database")
+    (middle,) = [line for chart in shown.charts.values() for line in chart["series"] if line["name"] == "p50"]
+    assert [value for value in middle["values"] if value is not None] == [pytest.approx(3.0, rel=RELATIVE_ERROR)]

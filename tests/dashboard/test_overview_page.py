@@ -339,7 +339,7 @@ def test_tiles_of_the_past_come_from_the_rollups(week: Week) -> None:
     often = JudgingSettings.model_validate({"thresholds": {"rules": {"host.disk": {"minimum_count": 1}}}})
     with Opening(week.logs, WEEK_END, judging=often) as pages:
         shown = pages.shown("/overview", from_=iso(OUTAGE[0]), to=iso(OUTAGE[1]))
-    assert verdict(shown) == ("backend is down", "critical")
+    assert verdict(shown) == ("backend was down", "critical")
     disk = 0.6 + 0.02 * (OUTAGE[1] - START) / 86_400
     assert tile(shown, "Disk").startswith(f"Disk {disk * 100:.3g} % ● normal warning > 80% host, /")
     assert tile(shown, "Form automation").startswith(f"Form automation {NONE} ○ no data")

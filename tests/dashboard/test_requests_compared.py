@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from analysis.period import DAY_NANO, NANO
+from analysis.period import NANO
 from analysis.requests import INDICATOR
 from processors.baselines.baseline import Subject, learn
 from processors.baselines.settings import BaselineSettings
@@ -33,8 +33,7 @@ def shown(tmp_path: Path) -> Shown:
     baseline = learn("default", usual, BaselineSettings(), start_unix_nano=0, end_unix_nano=1, created_unix_nano=1)
     with closing(state_of(tmp_path)) as state:
         put(state, BaselineRow("default", 1, orjson.dumps(baseline.to_json()).decode()))
-    yesterday = {**answered("/api/Orders", 0.6), "time_unix_nano": HOUR - DAY_NANO + 600 * NANO}
-    store(tmp_path, "performance", *[answered("/api/Orders", 0.6)] * 4, *[answered("/api/new", 0.1)] * 2, yesterday)
+    store(tmp_path, "performance", *[answered("/api/Orders", 0.6)] * 4, *[answered("/api/new", 0.1)] * 2)
     with Opening(tmp_path, NOW) as pages:
         return pages.shown("/requests", last="30min")
 

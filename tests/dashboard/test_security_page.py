@@ -15,6 +15,7 @@ from analysis.allowances import allowance
 from analysis.attacks import attacks
 from analysis.engine import Engine
 from analysis.period import Period
+from dashboard.rendering import NONE
 from processors.judging_settings import JudgingSettings
 from processors.security.settings import SecuritySettings
 from tests.dashboard.opening import Opening, Shown
@@ -61,7 +62,7 @@ def test_the_attack_in_numbers(week: Week, shown: Shown) -> None:
     """Sixty failed logins and twelve refusals, beside what succeeded."""
     succeeded = sum(outcome == "success" for *_, outcome in logins(week))
     assert f"Failed logins 60 {succeeded} succeeded Refused by the rate limit 12 requests" in shown.text
-    assert "Attacks now 0 ● nobody Noticed in this time 0 alerts of security" in shown.text
+    assert f"Attacks now {NONE} ○ not judged Noticed in this time 0 alerts of security" in shown.text
     chart = shown.charts["logins-chart"]
     assert [(line["name"], sum(line["values"])) for line in chart["series"]] == [
         ("succeeded", succeeded),

@@ -4,8 +4,10 @@ import { tickText, timeTicks } from "./times.js";
 
 const highest = (values) => values.reduce((one, other) => Math.max(one, other), -Infinity);
 const lowest = (values) => values.reduce((one, other) => Math.min(one, other), Infinity);
+const CLOCK = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
 const niceStep = (size, unit, whole) => {
   if (unit.startsWith("By") && size > 1) return 2 ** Math.ceil(Math.log2(size));
+  if (unit === "s" && size > 30 && size <= CLOCK.at(-1)) return CLOCK.find((one) => one >= size);
   const power = 10 ** Math.floor(Math.log10(size));
   const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= size * 0.999) * power;
   return whole ? Math.max(1, Math.round(step)) : step;
@@ -81,7 +83,7 @@ export const timeAxis = (state, start, end) => {
 export const rowAxis = (state, labels, at, more) =>
   axis(state.colors, { min: 0, max: more.rows, ticks: at }, (value) => labels[at.indexOf(value)] ?? "", {
     ...more,
-    axisLabel: { width: Math.min(260, state.plot.clientWidth * 0.32), overflow: "truncate", ...more.axisLabel },
+    axisLabel: { width: Math.min(440, state.plot.clientWidth * 0.32), overflow: "truncate", ...more.axisLabel },
   });
 export const frame = (state, top, x, y, series, more = {}) => {
   const { colors } = state;

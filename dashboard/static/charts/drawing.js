@@ -34,15 +34,17 @@ const showNothing = (state) => {
   dispose(state);
   const words = document.createElement("p");
   words.className = "empty muted";
-  words.textContent = state.spec?.kind === "timeline" ? "nothing happened in this time" : "nothing measured in this time";
+  words.textContent = state.spec?.kind === "timeline" ? "nothing happened in this time" : "no values in this time";
   state.plot.replaceChildren(words);
-  Object.assign(state.plot.style, { display: "grid", placeItems: "center", height: "", cursor: "" });
+  state.plot.classList.add("nothing");
+  Object.assign(state.plot.style, { height: "", cursor: "" });
 };
 
 const start = (state) => {
   state.plot.replaceChildren();
   state.hidden = new Set();
-  Object.assign(state.plot.style, { display: "", placeItems: "", height: "" });
+  state.plot.classList.remove("nothing");
+  state.plot.style.height = "";
   state.chart = window.echarts.init(state.plot, null, { renderer: "canvas" });
   state.chart.on("legendselectchanged", ({ selected }) => {
     state.hidden = new Set(Object.keys(selected).filter((id) => !selected[id]));
@@ -137,6 +139,9 @@ export const redraw = () => {
 export const table = (figure) => figure.querySelector("[data-values]")?.replaceChildren(tableOf(read(figure)));
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("beforeprint", () => {
-  for (const state of states.values()) if (state.stale) render(state);
-});
+// On paper all is drawn, in the colours that paper has.
+const renderAll = () => {
+  for (const state of states.values()) render(state);
+};
+matchMedia("print").addEventListener("change", renderAll);
+addEventListener("beforeprint", renderAll);

@@ -44,6 +44,6 @@ export const tableOf = (spec) => {
   const notes = [];
   if (rows.length > MOST_ROWS) notes.push(`${(rows.length - MOST_ROWS).toLocaleString("en")} earlier rows are not shown.`);
   if (spec?.left_out) notes.push(`${spec.left_out} more series are not shown.`);
-  if (!rows.length) return element("p", ["nothing measured in this time"]);
+  if (!rows.length) return element("p", ["no values in this time"]);
   return notes.length ? element("div", [table, ...notes.map((note) => element("p", [note]))]) : table;
 };
