@@ -108,6 +108,7 @@ class Engine:
         while True:
             found = {stream: self._found(stream, period, unread) for stream in _named(text)}
             try:
+                _refuse_nothing(found, unread)
                 self._define(found, period)
                 given = run()
                 self._note(found, unread)
@@ -171,6 +172,14 @@ class Engine:
                 source = _source([path for path in files.unlisted if path not in unread], _ONE_COLUMN)
                 _, ((count,),) = self._run(f"SELECT count(*) FROM {source} WHERE received_unix_nano IS NULL", ())  # noqa: S608  # our own names
             self.corrupt_lines[stream] = files.corrupt + max(0, count - sum(map(_is_being_written, files.unlisted)))
+
+
+def _refuse_nothing(found: Mapping[str, Found], unread: Mapping[Path, str]) -> None:
+    """Where each segment that may hold an answer can't be read, none is no answer."""
+    if unread and not any(files.paths for files in found.values()):
+        path, reason = next(iter(unread.items()))
+        others = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+        raise QueryError(f"{path}{others}: {reason}. No record of that time can be read")
 
 
 def _named(text: str) -> list[str]:

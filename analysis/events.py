@@ -64,7 +64,6 @@ class Moment:
     attributes: dict[str, Any]
 
 
-_ADDRESS = "attr(attributes, 'client.address')"
 USER = "coalesce(attr(attributes, 'user.id'), attr(attributes, 'enduser.id'), attr(attributes, 'user.name'))"
 _REASON = """coalesce(attr(attributes, 'event.reason'), attr(attributes, 'error.type'),
     attr(attributes, 'exception.type'), attr(attributes, 'error'), '')"""

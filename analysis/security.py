@@ -67,6 +67,11 @@ def login_failures(engine: Engine, period: Period) -> list[Failure]:
     return [Failure(*row) for row in rows]
 
 
+def tells_of_logins(engine: Engine, period: Period) -> bool:
+    """Whether any login, failed or not, was told: where none is, that none failed means nothing."""
+    return bool(engine.sql(f"SELECT 1 FROM security WHERE {_LOGIN} LIMIT 1", (), period).rows)  # noqa: S608  # our own text
+
+
 def logins(engine: Engine, period: Period, *, by_user: bool = False) -> list[Logins]:
     """By address or by user, those with the most failures first."""
     one, other = (USER, _ADDRESS) if by_user else (_ADDRESS, USER)

@@ -89,7 +89,7 @@ class SegmentFiles:
 def _names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208  # names alone: a path for each costs more than the rest
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from collector.decoding import Decoder, DecodingLimits
 from instrumentation.redaction import Redactor
-from operations.backtest import Backtest, Period
+from operations.backtest import Backtest
+from operations.period import OpenPeriod
 from processors.judgement import Judgement
 from processors.observation import Observation
 from processors.settings import ThresholdSettings
@@ -254,7 +255,7 @@ def backtest(spans: int) -> None:
     rules = {name: every.rules[name] for name in ("http.server.p95", "http.server.error_rate")}
     two = every.model_copy(update={"rules": rules})
     for name, settings in (("two rules", two), ("all default rules", every)):
-        run = Backtest(settings, folder, Period(0, None), now_unix_nano=2**62)
+        run = Backtest(settings, folder, OpenPeriod(), now_unix_nano=2**62)
         gc.collect()
         started = time.perf_counter()
         transitions = sum(1 for _ in run.run())

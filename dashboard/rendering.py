@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 
 import jinja2
 
-from alerting.chart import sparkline
 from alerting.plain_text import plain
-from dashboard.view import View, instant
+from dashboard.view import View
 from processors.evaluation import format_key, format_value
-from processors.quantities import format_duration
 
 _NANO = 1_000_000_000
 _SHORT = 160
@@ -40,15 +38,12 @@ def environment() -> jinja2.Environment:
         ago=ago,
         bytes=size,
         count=count,
-        duration=format_duration,
-        iso=instant,
         key=format_key,
         lasted=lasted,
         long=long_text,
         moment=moment,
         share=lambda value: format_value(value, "ratio"),
         short=short,
-        spark=sparkline,
         value=format_value,
     )
     made.globals.update(MARKS=MARKS, SEVERITIES=SEVERITIES)

@@ -90,11 +90,6 @@ class View:
         marks = [start, *range(start - start % step + step, end, step), end]
         return tuple(Period(one, other) for one, other in pairwise(marks))
 
-    def step_seconds(self, most: int = _PARTS) -> float:
-        """The length of a whole part."""
-        parts = self.parts(most)
-        return max(part.seconds for part in parts)
-
 
 def instant(time_unix_nano: int) -> str:
     """RFC 3339 with milliseconds, for an address."""

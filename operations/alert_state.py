@@ -19,16 +19,6 @@ _ANSWER_SECONDS = 40.0
 _LOOK_SECONDS = 0.1
 
 
-def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--config` and `--logs`."""
-    for option in (
-        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-    ):
-        command = option(command)
-    return command
-
-
 def loaded(config: Path | None) -> Configuration:
     try:
         return load(config).configuration

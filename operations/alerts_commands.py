@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,31 @@ import orjson
 
 from alerting import history, records
 from alerting.alert import Alert
-from alerting.channels import ChannelError, channels
-from alerting.direct import Direct, direct_messages, route_tests
+from alerting.direct import direct_messages, route_tests
+from alerting.journal import Entry
 from alerting.rule_note import RuleNote, note_of
 from alerting.severity import SEVERITIES
 from alerting.who_is_told import who_is_told
-from operations.alert_state import config_options, folder_of, is_running, loaded, opened, wait_for
+from operations.alert_state import folder_of, is_running, loaded, opened, wait_for
 from operations.alert_tables import (
     show_alert,
     show_alerts,
-    show_answers,
     show_episodes,
     show_patterns,
     show_routes,
     show_storms,
     show_story,
 )
+from operations.channel_answers import tell
 from operations.configuration import Configuration
+from operations.options import config_options, json_instead_of
 from operations.period import period_of, period_options
 from processors.description import Description
 from processors.judging_settings import JudgingSettings
 from storage import State
+from storage.names import OWN_FOLDER
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+_JSON = json_instead_of("text")
 _SEVERITY = click.option(
     "--severity", type=click.Choice(list(SEVERITIES)), default="critical", show_default=True, help="How bad it is."
 )
@@ -127,24 +130,27 @@ def _is_taken(state: State, number: int) -> bool | None:
     return None if any(one.id == number for one in records.acknowledgements(state)) else True
 
 
+def _of_a_time(command: Callable[..., None]) -> Callable[..., None]:
+    """Of the journal's entries of a time, as its options have it; and as JSON or not."""
+
+    @wraps(command)
+    def called(*, config: Path | None, logs: Path | None, as_json: bool, **times: Any) -> None:
+        period = period_of(**times)
+        with opened(folder_of(loaded(config), logs)) as state:
+            entries = history.journal(state, period.start_unix_nano, period.end_unix_nano)
+        command(entries, as_json=as_json)
+
+    return period_options(_JSON(config_options(called)))
+
+
 @click.command("history", short_help="Every alert that fired in a time.")
-@period_options
-@_JSON
-@config_options
-def history_(
-    last: float | None,
-    since: int | None,
-    until: int | None,
-    *,
-    as_json: bool,
-    config: Path | None,
-    logs: Path | None,
-) -> None:
+@_of_a_time
+def history_(entries: Sequence[Entry], *, as_json: bool) -> None:
     """Every alert that fired in a time: from when to when, how bad, who was told.
 
     Example: forecourt alerts history --last 24h
     """
-    found = history.episodes(_journal(config, logs, last, since, until))
+    found = history.episodes(entries)
     if as_json:
         _echo([asdict(episode) for episode in found])
     else:
@@ -152,23 +158,12 @@ def history_(
 
 
 @click.command(short_help="How often and how long each alert fires.")
-@period_options
-@_JSON
-@config_options
-def patterns(
-    last: float | None,
-    since: int | None,
-    until: int | None,
-    *,
-    as_json: bool,
-    config: Path | None,
-    logs: Path | None,
-) -> None:
+@_of_a_time
+def patterns(entries: Sequence[Entry], *, as_json: bool) -> None:
     """How often and how long each alert fires, at which hours, and which ones are only noise.
 
     Example: forecourt alerts patterns --last 30days
     """
-    entries = _journal(config, logs, last, since, until)
     found = history.patterns(history.episodes(entries), time.time_ns())
     if as_json:
         _echo([asdict(pattern) for pattern in found])
@@ -177,23 +172,13 @@ def patterns(
 
 
 @click.command(short_help="What the storm caps held back.")
-@period_options
-@_JSON
-@config_options
-def storms(
-    last: float | None,
-    since: int | None,
-    until: int | None,
-    *,
-    as_json: bool,
-    config: Path | None,
-    logs: Path | None,
-) -> None:
+@_of_a_time
+def storms(entries: Sequence[Entry], *, as_json: bool) -> None:
     """When more happened than anybody wants to hear: what the storm caps held back.
 
     Example: forecourt alerts storms --last 7days
     """
-    found = history.storms(_journal(config, logs, last, since, until))
+    found = history.storms(entries)
     if as_json:
         _echo([{**asdict(storm), "caps": sorted(storm.caps)} for storm in found])
     else:
@@ -222,7 +207,7 @@ def route(
     folder = folder_of(configuration, logs)
     given = {**dict(map(_label, labels)), "severity": severity}
     silences = []
-    if (folder / ".forecourt" / "state.db").is_file():
+    if (folder / OWN_FOLDER / "state.db").is_file():
         with opened(folder) as state:
             silences = records.silences(state)
     found = who_is_told(configuration.alerting, given, silences, time.time_ns())
@@ -264,7 +249,7 @@ def send(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     arguments = {"channel": channel, "severity": severity, "message": message}
-    _tell(configuration, logs, "send", arguments, wanted, as_json=as_json)
+    tell(configuration, logs, "send", arguments, wanted, as_json=as_json)
 
 
 @click.command(short_help="Send a test through every route.")
@@ -282,7 +267,7 @@ def test(rules: str, as_json: bool, config: Path | None, logs: Path | None) -> N
         wanted = route_tests(configuration.alerting, notes, rules)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    _tell(configuration, logs, "test", {"rules": rules}, wanted, as_json=as_json)
+    tell(configuration, logs, "test", {"rules": rules}, wanted, as_json=as_json)
 
 
 def described(configuration: Configuration, rule: str) -> Description | None:
@@ -293,62 +278,6 @@ def described(configuration: Configuration, rule: str) -> Description | None:
 
 def _notes(settings: JudgingSettings) -> dict[str, RuleNote]:
     return {name: note_of(rule.description) for name, rule in settings.known_rules().items() if rule.enabled}
-
-
-def _tell(  # private, and called twice
-    configuration: Configuration,
-    logs: Path | None,
-    kind: str,
-    arguments: dict[str, Any],
-    wanted: list[Direct],
-    *,
-    as_json: bool,
-) -> None:
-    """By the sidecar, which has the secrets; without one by ourselves."""
-    folder = folder_of(configuration, logs)
-    answers: list[dict[str, Any]] | None = None
-    if (folder / ".forecourt" / "state.db").is_file():
-        with opened(folder) as state:
-            if is_running(state):
-                number = records.ask(state, kind, arguments, time.time_ns())
-                answers = wait_for(lambda: records.answered(state, number))
-                if answers is None:
-                    raise click.ClickException("the sidecar has not answered within 40 s; see its log")
-    if answers is None:
-        answers = _tell_ourselves(configuration, wanted)
-    if as_json:
-        _echo(answers)
-    else:
-        show_answers(answers)
-    if not any(answer["ok"] for answer in answers) or any(
-        not answer["ok"] and not answer["answer"].startswith("not configured") for answer in answers
-    ):
-        sys.exit(1)
-
-
-def _tell_ourselves(configuration: Configuration, wanted: list[Direct]) -> list[dict[str, Any]]:
-    made = channels(configuration.alerting)
-    answers = []
-    for number, direct in enumerate(wanted, 1):
-        channel = made[direct.receiver]
-        problem = channel.problem()
-        line = {"receiver": direct.receiver, "route": direct.route, "ok": False, "answer": f"not configured: {problem}"}
-        if not problem:
-            try:
-                delivery = channel.send(direct.notification(number, time.time_ns()))
-                line.update(ok=True, answer=f"sent: {delivery.answer}")
-            except ChannelError as error:
-                line["answer"] = f"failed: {error}"
-        answers.append(line)
-    return answers
-
-
-def _journal(
-    config: Path | None, logs: Path | None, last: float | None, since: int | None, until: int | None
-) -> list[Any]:
-    period = period_of(last, since, until)
-    with opened(folder_of(loaded(config), logs)) as state:
-        return history.journal(state, period.start_unix_nano, period.end_unix_nano)
 
 
 def _the_alert(state: State, text: str) -> Alert:

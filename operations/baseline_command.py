@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
 
 from operations.lazy_group import LazyGroup
+from operations.options import config_options, json_instead_of
 from operations.reading import answer, reading_options
 
 DEFAULT_NAME = "default"
@@ -51,14 +51,7 @@ def _stored_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def called(**given: Any) -> Any:
         return command(**given, last=None, since=None, until=None, default=0.0)
 
-    wrapped: Callable[..., Any] = called
-    for option in (
-        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-        click.option("--json", "as_json", is_flag=True, help="JSON instead of tables."),
-    ):
-        wrapped = option(wrapped)
-    return wrapped
+    return json_instead_of("tables")(config_options(called))
 
 
 @click.group(cls=LazyGroup)

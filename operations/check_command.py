@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -16,6 +15,7 @@ from analysis.period import Period
 from operations.busy import busy
 from operations.durations import DURATION
 from operations.lazy_group import LazyGroup
+from operations.options import config_options, json_instead_of
 from operations.reading import Reading, tell_unread, told_faults
 
 if TYPE_CHECKING:
@@ -33,23 +33,26 @@ _CHECKS = {
 
 
 @contextmanager
-def _usage_errors_are_unknown() -> Iterator[None]:
+def _without_an_answer_is_unknown() -> Iterator[None]:
     try:
         yield
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("UNKNOWN: interrupted", err=True)
+        sys.exit(_UNKNOWN)
     except click.UsageError as error:
         error.exit_code = _UNKNOWN  # type: ignore[misc]  # click reads it from the instance
         raise
 
 
 class _NagiosGroup(LazyGroup):
-    """A usage error is unknown, not critical."""
+    """A usage error, or Ctrl-C, is unknown: neither critical nor a warning."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        with _usage_errors_are_unknown():
+        with _without_an_answer_is_unknown():
             return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
-        with _usage_errors_are_unknown():
+        with _without_an_answer_is_unknown():
             return super().invoke(context)
 
 
@@ -59,32 +62,28 @@ def check() -> None:
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-        click.option("--json", "as_json", is_flag=True, help="JSON instead of lines."),
-        click.option("--quiet", is_flag=True, help="Only what is wrong."),
-    ):
-        command = option(command)
-    return command
+    quiet = click.option("--quiet", is_flag=True, help="Only what is wrong.")
+    return quiet(json_instead_of("lines")(config_options(command)))
 
 
 @check.command("all")
 @_options
 def all_(**given: Any) -> None:
-    """Health, performance, security, errors of the last 5 min, business; the worst exit code.
+    """Health, performance, security, errors of the last 5 min, business, what else fires; the worst exit code.
 
     Example: forecourt check all --quiet
     """
     reading = _reading(given)
     checked = {name: _checked(reading, *_CHECKS[name]) for name in _ALL}
+    told = [component for one in checked.values() for component in one.components]
+    checked["alerts"] = _checked(reading, "firing:firing", {"told": told})
     _tell(checked, given, reading)
 
 
 @check.command()
 @_options
 def health(**given: Any) -> None:
-    """Whether backend, database, frontend and other targets answer; looked at directly where no sidecar runs.
+    """Whether backend, database, frontend and other targets answer (looked at directly without a sidecar); the host.
 
     Example: forecourt check health --quiet
     """
@@ -94,7 +93,7 @@ def health(**given: Any) -> None:
 @check.command()
 @_options
 def performance(**given: Any) -> None:
-    """Response times, queries and the connection pool; without a sidecar the backend is asked directly.
+    """Response times, failures, queries, the connection pool; without a sidecar the backend is asked directly.
 
     Example: forecourt check performance
     """
@@ -119,6 +118,8 @@ def errors(last: float, **given: Any) -> None:
 
     Example: forecourt check errors --last 15min
     """
+    if last <= 0:
+        raise click.UsageError("--last needs some time, for example --last 5min")
     _one("errors", given, seconds=last)
 
 
@@ -201,7 +202,7 @@ def _tell(checked: dict[str, Checked], given: dict[str, Any], reading: Reading) 
     from operations.checks.component import CODES, WORDS, worst_code  # noqa: PLC0415  # loaded with the checks
 
     code = worst_code(one.code for one in checked.values())
-    if code == CODES["normal"] and any(one.failed for one in checked.values()):
+    if code == CODES["normal"] and (reading.unread or any(one.failed for one in checked.values())):
         code = _UNKNOWN  # that all is well is more than is known
     problems = list(dict.fromkeys(one.problem for one in checked.values() if one.problem))
     components = [component for one in checked.values() for component in one.components]

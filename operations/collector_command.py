@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from operations.lazy_group import LazyGroup
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
-
-
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-    ):
-        command = option(command)
-    return command
+from operations.options import CONFIG, config_options, json_instead_of
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True)
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@CONFIG
 @click.pass_context
 def collector(context: click.Context, config: Path | None) -> None:
     """Receive OTLP over gRPC and HTTP and keep every record as JSON lines, until Ctrl-C.
@@ -39,8 +28,8 @@ def collector(context: click.Context, config: Path | None) -> None:
 
 
 @collector.command()
-@_JSON
-@_options
+@json_instead_of("text")
+@config_options
 def status(**given: Any) -> None:
     """Whether it runs, since when, where it listens, what it judges; exit code 1 when it does not.
 
@@ -52,7 +41,7 @@ def status(**given: Any) -> None:
 
 
 @collector.command("reload")
-@_options
+@config_options
 def reload_(**given: Any) -> None:
     """Use the configuration file anew; no record is lost, windows and alerts go on. What is wrong with it is told.
 
@@ -64,7 +53,7 @@ def reload_(**given: Any) -> None:
 
 
 @collector.command()
-@_options
+@config_options
 def stop(**given: Any) -> None:
     """Finish what is in flight and end.
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from operations.lazy_group import Later, LazyGroup
+from operations.options import config_options
 
 _LATER = {
     "export": Later(
@@ -26,8 +27,7 @@ _LATER = {
     help="One page server on another port than configured; 0 takes any that is free.",
 )
 @click.option("--security", is_flag=True, help="Only the one that begins with the page of security.")
-@click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@config_options
 @click.option("--watched", is_flag=True, hidden=True)
 @click.pass_context
 def dashboard(context: click.Context, /, **given: Any) -> None:

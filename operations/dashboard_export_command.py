@@ -9,6 +9,7 @@ import orjson
 
 from operations.configuration import load
 from operations.grafana.files import texts, write
+from operations.options import CONFIG
 from operations.settings_file import ConfigurationError
 from operations.tables import show_table
 
@@ -30,7 +31,7 @@ from operations.tables import show_table
     help="Where Grafana finds the Prometheus that scrapes the pages' /metrics.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the dashboards by their names, and write nothing.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@CONFIG
 def export(output: Path, grafana_folder: str, prometheus_url: str, as_json: bool, config: Path | None) -> None:  # noqa: FBT001  # click's
     """Write dashboards for Grafana from the rules in force, with their data sources and what Prometheus has to scrape.
 

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import click
 
-from operations.configuration import Source, load
+from operations.configuration import Source
 from operations.event_loop import run_on_loop
-from operations.own_log import log_to_stderr
 from operations.page_server import PageServer, listen_all
 from operations.page_settings import PAGE_TITLES
 from operations.page_site import site_of
-from operations.settings_file import ConfigurationError
-from operations.watched import on_input_end, step_back
+from operations.watched import begun, on_input_end
 from storage import State, StateError
 from storage.web_process import WebProcessRow, record_start, record_stop
 
@@ -32,12 +30,7 @@ _LAST_DELAY_SECONDS = 60.0
 
 def serve_watched(config: Path | None) -> None:
     """Until standard input ends: the collector holds the other end of it. Raise click.ClickException."""
-    step_back()
-    try:
-        source = load(config)
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
-    log_to_stderr(source.configuration)
+    source = begun(config)
     try:
         run_on_loop(_Watched(source, config).serve())
     except OSError as error:

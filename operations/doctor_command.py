@@ -7,18 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from operations.doctor import Finding, examine
+from operations.options import CONFIG, json_instead_of
+from operations.tables import console
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array of findings.")
+@CONFIG
+@json_instead_of("lines")
 def doctor(config: Path | None, *, as_json: bool) -> None:
     """Look for what keeps Forecourt from working here, and say how to mend it.
 
@@ -36,8 +37,14 @@ def doctor(config: Path | None, *, as_json: bool) -> None:
 
 
 def _print(findings: list[Finding]) -> None:
+    out = console()
+    if not out.is_terminal:  # where lines are looked for with grep
+        width = max(len(finding.subject) for finding in findings) + 1
+        for one in findings:
+            click.echo(f"{one.outcome:<8}{one.subject:<{width}}{one.detail}")
+        return
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         # Text, since what comes from the machine may look like markup.
         table.add_row(Text(finding.outcome, _COLOURS[finding.outcome]), Text(finding.subject), Text(finding.detail))
-    Console(soft_wrap=False).print(table)
+    out.print(table)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from operations.options import CONFIG
+
 
 @click.command(hidden=True)
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@CONFIG
 @click.option("--watched", is_flag=True, hidden=True)
 def forward(config: Path | None, watched: bool) -> None:  # noqa: FBT001  # click's
     """Send on what the exporters of a running collector are configured for; the collector starts it by itself.

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from operations.options import config_options, json_instead_of
+
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
@@ -19,9 +21,8 @@ import click
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=KEY", help="Which key of JSON lines has a field.")
 @click.option("--again", is_flag=True, help="Also what was taken in before, for example as another format.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken in.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
+@json_instead_of("text")
+@config_options
 def import_(**given: Any) -> None:
     """Take in the log FILE of another program (- is standard input; gzip and zstd are unpacked), each line once.
 

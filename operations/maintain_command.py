@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from operations.busy import busy
 from operations.lazy_group import LazyGroup
+from operations.options import config_options, json_instead_of
 
 _LISTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "daily": (
@@ -54,13 +55,7 @@ def maintain() -> None:
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-        click.option("--json", "as_json", is_flag=True, help="JSON instead of text."),
-    ):
-        command = option(command)
-    return command
+    return json_instead_of("text")(config_options(command))
 
 
 @maintain.command()

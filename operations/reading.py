@@ -16,6 +16,7 @@ import click
 
 from analysis.period import Period
 from operations.busy import busy
+from operations.options import config_options, json_instead_of
 from operations.period import ALL, definite_period, period_options
 from processors.quantities import parse_duration
 
@@ -33,9 +34,6 @@ _CENTURY_SECONDS = 100 * 365 * 86400.0
 """Longer than anything has been recorded."""
 ARCHIVE = "archive"
 """The folder beside the records where old segments go, unless it is configured."""
-_LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
-_CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of tables.")
 _FOLLOW = click.option("--follow", "-f", is_flag=True, help="Go on as records arrive, until Ctrl-C.")
 
 
@@ -129,6 +127,11 @@ class Reading:
     def engine(self) -> Engine:
         return self.engine_for(None)
 
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Segments that were left out of what has been asked, and why."""
+        return self.engine.unread if "engine" in self.__dict__ else {}
+
     def engine_for(self, target: Path | None) -> Engine:
         """One that may write that file, if any."""
         from analysis.engine import Engine  # noqa: PLC0415  # a tenth of a second
@@ -159,7 +162,7 @@ def reading_options(default: str, *, follow: bool = False) -> Callable[[Callable
             given["default"] = _CENTURY_SECONDS if default == ALL else parse_duration(default)
             return command(**given)
 
-        wrapped = period_options(_JSON(_CONFIG(_LOGS(called))), default)
+        wrapped = period_options(json_instead_of("tables")(config_options(called)), default)
         return _FOLLOW(wrapped) if follow else wrapped
 
     return decorate
@@ -231,12 +234,11 @@ def _go_on(folder: Path, following: Following, *, as_json: bool) -> None:
 
 def tell_unread(reading: Reading) -> None:
     """On stderr: what of the records could not be read."""
-    engine = reading.__dict__.get("engine")
-    if engine is None:
+    if "engine" not in reading.__dict__:
         return
-    for stream, count in engine.corrupt_lines.items():
+    for stream, count in reading.engine.corrupt_lines.items():
         if count:
             lines = "1 line is" if count == 1 else f"{count} lines are"
             click.echo(f"{stream}: {lines} no record and passed over; see: forecourt store verify", err=True)
-    for segment, reason in engine.unread.items():
+    for segment, reason in reading.unread.items():
         click.echo(f"{segment} was left out: {reason}", err=True)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from operations.durations import DURATION
+from operations.options import config_options, json_instead_of
 from operations.period import period_options
 from operations.replaying.signals import SIGNALS
 
@@ -54,9 +55,8 @@ class _Speed(click.ParamType["Fraction | None"]):
 )
 @click.option("--restart", is_flag=True, help="From the beginning, though an earlier run came some way.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be sent.")
-@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-@click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
+@json_instead_of("text")
+@config_options
 def replay(**given: Any) -> None:
     """Send recorded history to an OTLP receiver: a viewer, another sidecar, a test system.
 

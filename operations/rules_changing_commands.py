@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from operations.options import CONFIG
 from operations.reading import answer, reading_options
 
 
@@ -39,7 +40,7 @@ def tune(**given: Any) -> None:
 @click.argument("group", metavar="[GROUP]", default="")
 @click.option("--disable", is_flag=True, help="Switch them off instead.")
 @click.option("--write", is_flag=True, help="Change the configuration file; its comments stay.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@CONFIG
 def enable(group: str, disable: bool, write: bool, config: Path | None) -> None:  # noqa: FBT001  # click's
     """Switch the rules of GROUP on (http, host, db, security …), or list the groups.
 

@@ -17,6 +17,7 @@ from alerting.plain_text import plain
 from analysis.published import Judged, published
 from operations.backtest import Backtest
 from operations.configuration import Source, load
+from operations.options import CONFIG, LOGS, config_options, json_instead_of
 from operations.period import period_of, period_options
 from operations.prometheus_export import prometheus_rules
 from operations.settings_file import ConfigurationError
@@ -27,9 +28,7 @@ from processors.security.settings import BreachSettings, SpikeSettings
 from processors.security.spike import SPIKES_OF
 from storage import StateError
 
-_CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-_LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+_JSON = json_instead_of("a table")
 _WATCH_SECONDS = 2.0
 _RULES = {"thresholds": "rules", "anomalies": "watches", "security": "rules"}
 """Where each judge has them."""
@@ -38,8 +37,7 @@ _RULES = {"thresholds": "rules", "anomalies": "watches", "security": "rules"}
 @click.command("list")
 @click.option("--watch", is_flag=True, help="Again every 2 seconds, until Ctrl-C.")
 @_JSON
-@_CONFIG
-@_LOGS
+@config_options
 def list_(watch: bool, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
     """Every rule, its current value and the band that it is in.
 
@@ -133,7 +131,7 @@ def check(file: Path) -> None:
 @period_options
 @click.option("--all", "everything", is_flag=True, help="Also the default rules that FILE does not name.")
 @_JSON
-@_LOGS
+@LOGS
 def test(  # noqa: PLR0917  # one for each option
     file: Path,
     last: float | None,
@@ -177,7 +175,7 @@ def test(  # noqa: PLR0917  # one for each option
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["prometheus"]), default="prometheus", show_default=True)
-@_CONFIG
+@CONFIG
 def export(form: str, config: Path | None) -> None:  # noqa: ARG001  # the only one so far
     """Print the rules as a rule file for Prometheus, which scrapes the sidecar's metrics (127.0.0.1:8888).
 

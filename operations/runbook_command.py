@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 
 from operations.lazy_group import LazyGroup
+from operations.options import CONFIG, json_instead_of
 from operations.runbook import SCRIPTS, RunbookError, translate
 from operations.runbook_schedule import SYSTEMS, schedule, usual_systems
 from operations.runbook_shims import NotOursError, install
 
 
 @click.group(cls=LazyGroup, invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@json_instead_of("a table")
 @click.pass_context
 def runbook(context: click.Context, as_json: bool) -> None:  # noqa: FBT001  # click's
     """The runbook's scripts, and the command that does the job of each.
@@ -109,7 +110,7 @@ def install_(folder: Path, force: bool) -> None:  # noqa: FBT001  # click's
 
 @runbook.command("schedule")
 @click.option("--system", type=click.Choice(SYSTEMS), multiple=True, help="Of this system; may be said again.")
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
+@CONFIG
 def schedule_(system: tuple[str, ...], config: Path | None) -> None:
     """Print what starts the collector with the machine, and the checks and maintenance at their times.
 

@@ -13,8 +13,9 @@ import orjson
 from alerting import records
 from alerting.plain_text import plain
 from alerting.silence import Silence, SilenceKind, describe
-from operations.alert_state import config_options, folder_of, is_running, loaded, opened
+from operations.alert_state import folder_of, is_running, loaded, opened
 from operations.durations import DURATION
+from operations.options import config_options, json_instead_of
 from operations.period import MOMENT
 from operations.tables import lasted, moment, show_table
 from processors.matchers import parse_matcher, refuse_dear
@@ -22,7 +23,6 @@ from processors.matchers import parse_matcher, refuse_dear
 _NANO = 1_000_000_000
 _EMERGENCY_SECONDS = 3600.0
 _MOST_EMERGENCY_SECONDS = 24 * 3600.0
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
 @click.command()
@@ -113,7 +113,7 @@ def _end(kind: SilenceKind, begins: int, seconds: float | None, end: int | None)
 
 @click.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
-@_JSON
+@json_instead_of("text")
 @config_options
 def list_(everything: bool, as_json: bool, config: Path | None, logs: Path | None) -> None:  # noqa: FBT001  # click's
     """Silences that are in force or to come.

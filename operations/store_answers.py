@@ -31,7 +31,7 @@ from storage.holding import Held, held_in
 from storage.inventory import inventory
 from storage.names import OWN_FOLDER
 from storage.retention import GRACE_NANO, Policy, Step, plan
-from storage.usage import usage
+from storage.usage import Usage, usage
 from storage.verify import Verified, verify
 
 _YEARS_DAYS = 1000
@@ -82,7 +82,11 @@ def tell_usage(*, config: Path | None, logs: Path | None, as_json: bool) -> None
     }
     if as_json:
         _echo_json(content)
-        return
+    else:
+        _show_usage(found, free, growing)
+
+
+def _show_usage(found: Sequence[Usage], free: int, growing: int) -> None:
     columns = ("stream", "segments", "records", "plain", "compressed", "archived", "last 24 h", "oldest", "newest")
     rows = [
         (
@@ -128,24 +132,21 @@ def tell_verified(
     if as_json:
         _echo_json(content)
     else:
-        if found:
-            columns = ("stream", "segments", "records", "bytes", "corrupt lines", "problems")
-            rows = [
-                (
-                    one.stream,
-                    one.segments,
-                    f"{one.records:,}",
-                    f"{one.bytes:,}",
-                    one.corrupt_lines,
-                    len(one.problems),
-                )
-                for one in found
-            ]
-            show_table(columns, rows, right=columns[1:])
+        _show_verified(found)
         for problem in problems:
             click.echo(problem, err=True)
         click.echo("all is well" if not problems else f"{len(problems)} problems")
     sys.exit(1 if problems else 0)
+
+
+def _show_verified(found: Sequence[Verified]) -> None:
+    columns = ("stream", "segments", "records", "bytes", "corrupt lines", "problems")
+    rows = [
+        (one.stream, one.segments, f"{one.records:,}", f"{one.bytes:,}", one.corrupt_lines, len(one.problems))
+        for one in found
+    ]
+    if rows:
+        show_table(columns, rows, right=columns[1:])
 
 
 def _read_through(folder: Path, archive: Path, streams: Sequence[str]) -> list[Verified]:

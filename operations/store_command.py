@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from operations.durations import DURATION, SIZE
 from operations.lazy_group import Later, LazyGroup
+from operations.options import config_options, json_instead_of
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 _STREAMS = click.option("--stream", "streams", multiple=True, help="Only this stream; may be said again.")
 
@@ -22,13 +21,7 @@ _LATER = {
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-        _JSON,
-    ):
-        command = option(command)
-    return command
+    return json_instead_of("text")(config_options(command))
 
 
 @click.group(cls=LazyGroup, later=_LATER)

@@ -7,11 +7,8 @@ from typing import Any
 
 import click
 
+from operations.options import config_options, json_instead_of
 from operations.period import period_options
-
-_LOGS = click.option("--logs", type=click.Path(path_type=Path), help="The folder of the records.")
-_CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
 @click.command()
@@ -33,9 +30,8 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--gzip", "packed", is_flag=True, help="Compress JSON lines or CSV.")
 @click.option("--overwrite", is_flag=True, help="Also where there is a file already.")
 @period_options
-@_LOGS
-@_CONFIG
-@_JSON
+@config_options
+@json_instead_of("text")
 def export(**given: Any) -> None:
     """Write records as files for others, by the time when they happened.
 
@@ -62,9 +58,8 @@ def export(**given: Any) -> None:
 )
 @click.option("--again", is_flag=True, help="Also what was taken in before.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken in.")
-@_LOGS
-@_CONFIG
-@_JSON
+@config_options
+@json_instead_of("text")
 def import_(**given: Any) -> None:
     """Take in FILES of OTLP JSON lines (- is standard input; gzip and zstd are unpacked), each once.
 

@@ -7,15 +7,31 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
+import click
 import psutil
+
+from operations.configuration import Source, load
+from operations.own_log import log_to_stderr
+from operations.settings_file import ConfigurationError
 
 _NICER = 10
 _NICEST = 19
 
 
-def step_back() -> None:
-    """Whoever receives goes first."""
+def begun(config: Path | None) -> Source:
+    """Less urgent than whoever receives, and with a log; raise click.ClickException."""
+    _step_back()
+    try:
+        source = load(config)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+    log_to_stderr(source.configuration)
+    return source
+
+
+def _step_back() -> None:
     process = psutil.Process()
     if sys.platform == "win32":
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)

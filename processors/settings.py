@@ -14,7 +14,7 @@ from processors.event_mapping import EventMappingSettings
 from processors.indicators import known_indicator
 from processors.matchers import MatcherText
 from processors.quantities import format_duration, parse_duration
-from processors.settings_model import Settings
+from processors.settings_model import Settings, over_the_default
 from processors.units import Seconds
 
 _OUTCOMES = re.compile(r"([1-9]\d*) outcomes")
@@ -137,19 +137,7 @@ class ThresholdSettings(Settings):
     @field_validator("rules", mode="before")
     @classmethod
     def _over_the_default(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        return {
-            **{name: dict(rule) for name, rule in DEFAULT_RULES.items()},
-            **{name: _over(name, rule) for name, rule in given.items()},
-        }
-
-
-def _over(name: str, rule: Any) -> Any:
-    default = DEFAULT_RULES.get(name)
-    if default is None or not isinstance(rule, Mapping | None):
-        return rule
-    return {**default, **(rule or {})}
+        return over_the_default(DEFAULT_RULES, given)
 
 
 def _default_rules(_given: Mapping[str, Any]) -> dict[str, RuleSettings]:

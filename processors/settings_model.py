@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -20,6 +21,22 @@ class Settings(BaseModel):
             return content
         named = {name for name, value in content.items() if value is None and _has_defaults(cls.model_fields.get(name))}
         return {name: {} if name in named else value for name, value in content.items()}
+
+
+def over_the_default(default: Mapping[str, Mapping[str, Any]], given: Any) -> Any:
+    """By name, all of the default and of what is given; what both name keeps the keys that are not given."""
+    if not isinstance(given, Mapping):
+        return given
+    return {
+        **{name: dict(one) for name, one in default.items()},
+        **{name: _over(default.get(name), one) for name, one in given.items()},
+    }
+
+
+def _over(default: Mapping[str, Any] | None, given: Any) -> Any:
+    if default is None or not isinstance(given, Mapping | None):
+        return given
+    return {**default, **(given or {})}
 
 
 def _has_defaults(field: FieldInfo | None) -> bool:

@@ -17,7 +17,6 @@ from alerting.plain_text import plain
 from alerting.settings import EmailSettings, SmtpSettings, secret
 
 _PERMANENT = 500
-_AUTHENTICATION_LATER = 454
 _PRIORITIES = {"critical": "1 (Highest)", "high": "2 (High)"}
 
 

@@ -84,7 +84,6 @@ async def listed(asked: Asked) -> dict[str, Any]:
         "hidden": max(0, len(shown) - _MOST_ROUTES),
         "sort": sort,
         "has_baseline": bool(usual),
-        "sorts": tuple(_SORTS),
         "route": asked.text("route"),
         "map": _heatmap(asked, cells, EVERY_ROUTE),
         "before": "the same time a day before" if period.nanos <= DAY_NANO else "the time before it",

@@ -94,17 +94,7 @@ def _show(reading: Reading, found: Attacks, odd: Sequence[Login], *, enabled: bo
     if odd:
         click.echo("\nodd for their user, and no alarm by themselves:")
         columns = ("time (UTC)", "user", "address", "browser", "what")
-        rows = [
-            (
-                moment(one.time_unix_nano),
-                plain(one.user, 40),
-                plain(one.address, 50),
-                plain(one.family, 30),
-                _oddity(one),
-            )
-            for one in odd
-        ]
-        show_table(columns, rows, spare=("browser",))
+        show_table(columns, map(_login_row, odd), spare=("browser",))
 
 
 def _show_episode(one: Episode, rule: Description) -> None:

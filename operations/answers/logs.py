@@ -30,24 +30,7 @@ def least_severity(level: str) -> int:
 
 def records(reading: Reading, level: str, contains: str | None, service: str | None, limit: int) -> Answer:
     """The last ones of the period, oldest first."""
-    rows = reading.engine.sql(
-        f"""
-        SELECT event_unix_nano, severity, service, body, attr(scope, 'name'), trace_id, attributes, batch_id,
-               batch_index
-        FROM logs
-        WHERE coalesce(nullif(severity_number, 0), {_UNSAID}) >= ?
-              AND (? = '' OR contains(body, ?)) AND (? = '' OR service = ?)
-        ORDER BY event_unix_nano DESC, batch_id, batch_index DESC LIMIT ?
-        """,  # noqa: S608  # our own number
-        (least_severity(level), contains or "", contains or "", service or "", service or "", 2 * limit),
-        reading.period,
-    )
-    names = ("time_unix_nano", "severity", "service", "body", "logger", "trace_id", "attributes")
-    # What a client sent again is there twice; a line without a batch is itself.
-    once = {row[-2:] if row[-2] else number: row for number, row in enumerate(rows)}.values()
-    found = [dict(zip(names, row, strict=False)) for row in list(once)[:limit]][::-1]
-    for one in found:
-        one["attributes"] = orjson.loads(one["attributes"]) if one["attributes"] else {}
+    found = _last(reading, level, contains, service, limit)
     content = {**period_json(reading.period), "records": [as_json(one) for one in found]}
 
     def show() -> None:
@@ -66,6 +49,28 @@ def records(reading: Reading, level: str, contains: str | None, service: str | N
         return line_of({**record, "logger": record["scope"].get("name", ""), "time_unix_nano": time})
 
     return Answer(content, show, following=Following(("logs",), line))
+
+
+def _last(reading: Reading, level: str, contains: str | None, service: str | None, limit: int) -> list[dict[str, Any]]:
+    rows = reading.engine.sql(
+        f"""
+        SELECT event_unix_nano, severity, service, body, attr(scope, 'name'), trace_id, attributes, batch_id,
+               batch_index
+        FROM logs
+        WHERE coalesce(nullif(severity_number, 0), {_UNSAID}) >= ?
+              AND (? = '' OR contains(body, ?)) AND (? = '' OR service = ?)
+        ORDER BY event_unix_nano DESC, batch_id, batch_index DESC LIMIT ?
+        """,  # noqa: S608  # our own number
+        (least_severity(level), contains or "", contains or "", service or "", service or "", 2 * limit),
+        reading.period,
+    )
+    names = ("time_unix_nano", "severity", "service", "body", "logger", "trace_id", "attributes")
+    # What a client sent again is there twice; a line without a batch is itself.
+    once = {row[-2:] if row[-2] else number: row for number, row in enumerate(rows)}.values()
+    found = [dict(zip(names, row, strict=False)) for row in list(once)[:limit]][::-1]
+    for one in found:
+        one["attributes"] = orjson.loads(one["attributes"]) if one["attributes"] else {}
+    return found
 
 
 def line_of(record: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ def reviewed(reading: Reading) -> list[dict[str, Any]]:
 
 
 def episodes_of(reading: Reading) -> list[Episode]:
-    """The alerts of the period, from the state database."""
+    """The alerts of the period, from the state database, which keeps them ninety days."""
     path = reading.folder / OWN_FOLDER / "state.db"
     if not path.is_file():
         return []

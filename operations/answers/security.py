@@ -34,7 +34,7 @@ def auth(reading: Reading, limit: int) -> Answer:
     def show() -> None:
         click.echo(period_text(period))
         if not users:
-            click.echo("no logins")
+            click.echo('no login was told: event("auth.login", outcome=…) does, see docs/instrumentation.md')
             return
         click.echo(f"{successes:,} logins succeeded, {failures:,} failed")
         for title, others, found in (("address", "users", addresses), ("user", "addresses", users)):

@@ -11,6 +11,7 @@ from analysis.published import published
 from collector.probes import health_record
 from collector.senses import probes
 from operations.checks.component import Checked, Component
+from operations.checks.judged import host
 from operations.reading import Reading
 
 _RECENT_NANO = 3 * MINUTE_NANO
@@ -21,7 +22,7 @@ _CERTIFICATE_DAYS = 14.0
 
 
 def health(reading: Reading) -> Checked:
-    """Backend, database, frontend and the other targets; services that have fallen silent."""
+    """Backend, database, frontend and the other targets; services that have fallen silent; the host."""
     judged = published(reading.chosen_folder, reading.now_unix_nano)
     seen = _seen(reading) if not judged.problem else []
     if not seen:
@@ -31,7 +32,7 @@ def health(reading: Reading) -> Checked:
         for one in judged.evaluations
         if one["rule"] in _RULES and one["band"] not in {"normal", "no data"}
     ]
-    return Checked([*map(_component, seen), *silent], judged.problem)
+    return Checked([*map(_component, seen), *silent, *host(reading)], judged.problem)
 
 
 def _seen(reading: Reading) -> list[Mapping[str, Any]]:
@@ -61,6 +62,8 @@ def _component(seen: Mapping[str, Any]) -> Component:
     days = seen.get("certificate_days")
     ends = days is not None and days < _CERTIFICATE_DAYS
     band = bad if state in {"down", "corrupt"} else "warning" if ends or state == "locked" else "normal"
+    if state == "unknown":
+        band = "no data"
     told = ", ".join(_told(seen, days if ends else None))
     taken = seen["latency_ms"] / 1000 if state in {"up", "locked"} else None
     return Component(seen["target"], band, taken, "s", {}, told)

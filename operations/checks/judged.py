@@ -10,7 +10,7 @@ from analysis.bands import band_of
 from analysis.failed_logins import failed_logins
 from analysis.period import DAY_NANO, MINUTE_NANO, Period
 from analysis.published import published
-from analysis.security import login_failures
+from analysis.security import login_failures, tells_of_logins
 from collector.probes import HttpProbe
 from operations.checks.component import Checked, Component
 from operations.reading import Reading
@@ -18,15 +18,28 @@ from processors.histogram import Histogram
 from processors.indicators import EVENT_PREFIX, INDICATORS
 from processors.rules import Rule, compile_rules
 
-_PERFORMANCE = ("http.server.response_time", "db.query.response_time", "db.pool.utilization")
+_PERFORMANCE = (
+    "http.server.response_time",
+    "http.server.errors",
+    "http.server.4xx",
+    "http.server.5xx",
+    "db.query.response_time",
+    "db.pool.utilization",
+)
+_HOST = ("host.cpu", "host.memory", "host.disk")
 _BUSINESS = ("form_automation.jobs", "work_order.syncs", "job_queue.jobs")
 _LOOKS = 5
 _MIN_OUTCOMES = 10
 
 
 def performance(reading: Reading) -> Checked:
-    """Response times, queries and the connection pool."""
+    """Response times, failures, queries and the connection pool."""
     return _judged(reading, lambda rule: rule.settings.indicator in _PERFORMANCE, _asked_directly)
+
+
+def host(reading: Reading) -> list[Component]:
+    """Processor, memory and disks of each machine that tells of them; nothing where nobody judges."""
+    return _judged(reading, lambda rule: rule.settings.indicator in _HOST, lambda *_: []).components
 
 
 def business(reading: Reading) -> Checked:
@@ -152,6 +165,8 @@ def _offenders(reading: Reading) -> Component:
     if not reading.chosen_folder.is_dir():
         return Component("failed logins", "no data", detail="there are no records")
     now = reading.now_unix_nano
+    if not tells_of_logins(reading.engine, Period(now - 7 * DAY_NANO, now)):
+        return Component("failed logins", "no data", detail='nobody tells of logins, as event("auth.login") does')
     told = failed_logins(login_failures(reading.engine, Period(now - 15 * MINUTE_NANO, now)))
     worst = ", ".join(f"{one.key} {one.failures} times" for one in told[:3])
     detail = f"within 15 min: {worst}" if told else "nobody failed 5 times within 15 min"

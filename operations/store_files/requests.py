@@ -27,7 +27,6 @@ _MESSAGES: dict[str, type[Any]] = {
 }
 _JOINED_BYTES = 1 << 18
 _MARK = KeyValue(key=IMPORTED, value=AnyValue(bool_value=True))
-_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from processors.anomalies.default_watches import DEFAULT_WATCHES
 from processors.conditions import parse_condition
 from processors.indicators import INDICATORS
 from processors.matchers import MatcherText
-from processors.settings_model import Settings
+from processors.settings_model import Settings, over_the_default
 from processors.units import Seconds
 
 ROUTE_LABELS = ("service.name", "http.request.method", "http.route")
@@ -93,12 +93,7 @@ class AnomalySettings(Settings):
     @field_validator("watches", mode="before")
     @classmethod
     def _over_the_default(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        return {
-            **{name: dict(watch) for name, watch in DEFAULT_WATCHES.items()},
-            **{name: _over(name, watch) for name, watch in given.items()},
-        }
+        return over_the_default(DEFAULT_WATCHES, given)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -116,13 +111,6 @@ class AnomalySettings(Settings):
             raise ValueError(f"by_route: {name!r} is not a watch ({hint})")
         if ROLLED_UP.get(watch.indicator) != ROUTE_LABELS:
             raise ValueError(f"by_route: {name} measures {watch.indicator}, which has no routes")
-
-
-def _over(name: str, watch: Any) -> Any:
-    default = DEFAULT_WATCHES.get(name)
-    if default is None or not isinstance(watch, Mapping | None):
-        return watch
-    return {**default, **(watch or {})}
 
 
 def _default_watches(_given: Mapping[str, Any]) -> dict[str, WatchSettings]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -144,14 +144,6 @@ class Gathering:
         self._start, whole, cells = content
         self._whole = None if whole is None else _Cell.from_state(whole)
         self._open = {start: _Cell.from_state(cell) for start, cell in cells}
-
-
-def windows_of(minutes: Iterable[Minute], hours: Hours, minimum: int) -> list[Window]:
-    """Of one key, from minutes in any order."""
-    gathering = Gathering(hours, minimum)
-    for minute in minutes:
-        gathering.take(minute)
-    return list(gathering.close(2**63))
 
 
 def quantiles_of(histogram: Histogram) -> tuple[float, ...]:

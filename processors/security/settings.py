@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 from processors.matchers import MatcherText
 from processors.security.default_rules import DEFAULT_RULES
 from processors.settings import Severity
-from processors.settings_model import Settings
+from processors.settings_model import Settings, over_the_default
 from processors.units import Bytes, Seconds
 
 
@@ -140,16 +140,4 @@ class SecuritySettings(Settings):
     @field_validator("rules", mode="before")
     @classmethod
     def _over_the_default(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        return {
-            **{name: dict(rule) for name, rule in DEFAULT_RULES.items()},
-            **{name: _over(name, rule) for name, rule in given.items()},
-        }
-
-
-def _over(name: str, rule: Any) -> Any:
-    default = DEFAULT_RULES.get(name)
-    if default is None or not isinstance(rule, Mapping | None):
-        return rule
-    return {**default, **(rule or {})}
+        return over_the_default(DEFAULT_RULES, given)

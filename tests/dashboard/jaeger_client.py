@@ -13,13 +13,6 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 _Hex = Annotated[str, Field(pattern="^[0-9a-f]{16}([0-9a-f]{16})?$")]
 _SpanId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-_TYPES: dict[str, set[type]] = {
-    "string": {str},
-    "bool": {bool},
-    "int64": {int, str},
-    "float64": {float, str},
-    "binary": {str},
-}
 
 
 class Strict(BaseModel):

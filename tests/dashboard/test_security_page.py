@@ -125,7 +125,8 @@ def test_a_quiet_time_says_what_tells_of_security(tmp_path: Path) -> None:
     with Opening(tmp_path, judging=judging) as pages:
         quiet = pages.shown("/security")
     assert "○ not judged processors.security.enabled is false: nobody judges this." in quiet.text
-    assert "No login failed in this time." in quiet.text
+    assert "no login was told" in quiet.text
+    assert 'No login was told in this time. An app tells of each with event("auth.login"' in quiet.text
     assert "The rate limit refused nobody." in quiet.text
     assert 'Nobody exported data. The app tells it with event("data.export", …).' in quiet.text
     assert "No event of security in this time." in quiet.text

@@ -171,6 +171,20 @@ def test_a_line_is_the_one_that_the_page_of_logs_shows(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_quiet_stream_is_kept_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment comes now and then, so that no proxy takes the connection for dead; the browser passes over it."""
+    monkeypatch.setattr(tail_module, "_ALIVE_LOOKS", 3)
+
+    async def test() -> None:
+        visitor = await Visitor(app_of(tmp_path), "/logs/tail").opened()
+        await until(lambda: visitor.body.count(b"\n\n") >= 3)
+        assert visitor.body.startswith(b"retry: 3000\n\n" + 2 * b": nothing new\n\n")
+        assert list(visitor.events()) == []
+        await visitor.leave()
+
+    run(test)
+
+
 def test_who_does_not_read_is_told_how_much_was_left_out(tmp_path: Path) -> None:
     """At most 500 lines wait for each; others get all of theirs meanwhile."""
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,10 @@ from click.testing import CliRunner, Result
 from alerting import records
 from operations.cli import main
 from storage import State
+from storage.state import CollectorRow
 from tests.support.incident import Incident
 from tests.support.notifications import answering
+from tests.support.pages import wait_until
 from tests.support.pushover import TOKEN, USER, PushoverCloud
 from tests.support.sidecar import UntracedSidecar
 from tests.support.smtp import Mailbox, smtp_server
@@ -282,3 +288,27 @@ def test_with_a_running_sidecar_it_does_the_telling(tmp_path: Path, mailbox: tup
     decisions = [record for record in sidecar.records("alerts") if "decision" in record]
     assert [one["decision"] for one in decisions].count("sent") == 9
     assert {one["receiver"] for one in decisions} == {"email", "email-critical", "pushover"}
+
+
+def test_a_sidecar_that_ends_while_it_is_asked_is_not_waited_for(tmp_path: Path, mailbox: tuple[Mailbox, int]) -> None:
+    """What was asked of it is said to be unanswered, and by whom."""
+    path = tmp_path / "otel-config.yaml"
+    path.write_text(yaml.safe_dump(_configuration(mailbox[1], "http://127.0.0.1:9")))
+    (tmp_path / "logs" / ".forecourt").mkdir(parents=True)
+    with (
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as sidecar,
+        closing(State.open(tmp_path / "logs" / ".forecourt" / "state.db")) as state,
+    ):
+        state.record_start(CollectorRow(sidecar.pid, "0", {}, 1, None))
+
+        def ends_when_asked() -> None:
+            with closing(State.open(tmp_path / "logs" / ".forecourt" / "state.db")) as seen:
+                wait_until(lambda: records.commands(seen, 0, ["send"]), "nobody has asked")
+            sidecar.kill()
+
+        ending = threading.Thread(target=ends_when_asked)
+        ending.start()
+        said = run("alerts", "send", "--channel", "email", "--message", "x", "--config", str(path), code=1)
+        ending.join()
+    assert said == "Error: the sidecar ended before it answered; see its log, then ask again\n"
+    assert mailbox[0].mails == []

@@ -9,20 +9,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from operations.cli import main
+from tests.operations.checking import NANO, check, put
 from tests.support.sidecar import unused_port
-
-NANO = 1_000_000_000
 
 
 class _Backend(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200)
+        """Fails once at /once, on the first look of all."""
+        first = self.path == "/once" and not self.server.__dict__.setdefault("asked", [])
+        self.server.__dict__.setdefault("asked", []).append(self.path)
+        self.send_response(500 if first else 200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -47,20 +48,6 @@ def configured(folder: Path, backend: str, frontend: str = "") -> Path:
     path.write_text(yaml.safe_dump({"receivers": {"httpcheck": {"targets": targets}}}))
     (folder / "logs").mkdir(exist_ok=True)
     return path
-
-
-def check(path: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["check", *arguments, "--config", str(path)], catch_exceptions=False)
-
-
-def put(folder: Path, stream: str, *lines: dict[str, object]) -> None:
-    now = time.time_ns()
-    path = folder / "logs" / stream / f"{time.strftime('%Y-%m-%dT%H', time.gmtime(now // NANO))}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        for number, line in enumerate(lines):
-            base = {"time_unix_nano": now - 20 * NANO, "received_unix_nano": now, "service": "app"}
-            file.write(orjson.dumps({**base, "batch_id": f"{number}", "batch_index": 0, **line}) + b"\n")
 
 
 def test_health_looks_at_each_target(tmp_path: Path, backend: str) -> None:
@@ -112,9 +99,56 @@ def test_business_is_reckoned_from_the_last_outcomes(tmp_path: Path, backend: st
     assert "CRITICAL: form_automation.success_rate is 80 % (< 90%, the last 20)" in bad.stdout
 
 
-def test_security_names_who_failed_to_log_in(tmp_path: Path, backend: str) -> None:
-    """Within the last quarter of an hour."""
+def test_too_few_failures_are_no_alarm(tmp_path: Path, backend: str) -> None:
+    """However large their share is: the rules ask for at least three outcomes, and for five requests."""
     path = configured(tmp_path, backend)
+    outcomes = ["failure"] * 2 + ["success"] * 8
+    put(tmp_path, "business", *({"event": "fossa.form_automation.job", "outcome": one} for one in outcomes))
+    statuses = [500] * 4 + [200] * 16
+    put(tmp_path, "performance", *({"status_code": one, "response_time": 0.1} for one in statuses))
+    assert "OK: form_automation.success_rate is 80 % (warning < 95%, the last 10)" in check(path, "business").stdout
+    assert "OK: http.server.error_rate is 20 % (warning > 1%, 4 of 20 requests)" in check(path, "errors").stdout
+
+
+def test_outcomes_of_more_than_a_week_ago_are_not_counted(tmp_path: Path, backend: str) -> None:
+    """What has failed then is over."""
+    path = configured(tmp_path, backend)
+    long_ago = time.time_ns() - 8 * 86_400 * NANO
+    failed = {"event": "fossa.form_automation.job", "outcome": "failure", "time_unix_nano": long_ago}
+    put(tmp_path, "business", *[failed] * 20)
+    put(tmp_path, "business", *[{"event": "fossa.form_automation.job", "outcome": "success"}] * 12)
+    assert "OK: form_automation.success_rate is 100 % (warning < 95%, the last 12)" in check(path, "business").stdout
+
+
+def test_a_backend_that_fails_once_in_five_looks_is_critical(tmp_path: Path, backend: str) -> None:
+    """How fast the other answers were does not matter then."""
+    (line,) = check(configured(tmp_path, f"{backend}once"), "performance").stdout.splitlines()
+    assert line.startswith("CRITICAL: http.server.mean {target=backend} is ")
+    (again,) = check(configured(tmp_path, f"{backend}once"), "performance").stdout.splitlines()
+    assert again.startswith("OK: http.server.mean {target=backend} is ")
+
+
+@pytest.mark.parametrize(("count", "word"), [(9, "OK"), (10, "WARNING")])
+def test_many_errors_are_a_warning_whatever_the_rate(tmp_path: Path, backend: str, count: int, word: str) -> None:
+    """Ten within the time that is looked at."""
+    put(tmp_path, "errors", *[{"error_type": "KeyError", "message": "'a'"}] * count)
+    assert f"{word}: errors is {count} (" in check(configured(tmp_path, backend), "errors").stdout
+
+
+def test_no_time_at_all_is_unknown(tmp_path: Path, backend: str) -> None:
+    """Nothing was looked at, so nothing is well."""
+    refused = check(configured(tmp_path, backend), "errors", "--last", "0s")
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "--last needs some time, for example --last 5min" in refused.stderr
+
+
+def test_security_names_who_failed_to_log_in(tmp_path: Path, backend: str) -> None:
+    """Within the last quarter of an hour; where nobody tells of logins, that none failed is not known."""
+    path = configured(tmp_path, backend)
+    untold = check(path, "security")
+    unknown = 'UNKNOWN: failed logins has no value (nobody tells of logins, as event("auth.login") does)\n'
+    assert (untold.exit_code, untold.stdout) == (3, unknown)
+    put(tmp_path, "security", {"event": "auth.login", "outcome": "success"})
     assert check(path, "security").exit_code == 0
     attempt = {"client.address": "192.0.2.7", "user.id": "u"}
     put(tmp_path, "security", *({"event": "auth.login", "outcome": "failure", "attributes": attempt} for _ in range(6)))

@@ -32,6 +32,19 @@ def truth(week: Week) -> list[tuple[str, int, float]]:
     return [(route, len(taken), pytest.approx(max(taken))) for route, taken in seconds.items()]
 
 
+def test_a_bar_in_a_cell_ends_no_cell_of_markdown(week: Week) -> None:
+    """It is escaped, as GitHub's tables have it."""
+    assert run(week, "SELECT 'a|b' AS cell", "--format", "markdown").stdout == "| cell |\n| --- |\n| a\\|b |\n"
+
+
+def test_a_number_that_json_readers_have_no_room_for_is_text(week: Week) -> None:
+    """Up to 64 bits it is a number."""
+    text = "SELECT 18446744073709551615::HUGEINT AS last, 18446744073709551616::HUGEINT AS beyond"
+    assert orjson.loads(run(week, text, "--format", "json").stdout) == [
+        {"last": 18446744073709551615, "beyond": "18446744073709551616"}
+    ]
+
+
 def test_rows_as_json_csv_markdown_and_a_table(week: Week, tmp_path: Path) -> None:
     """The same rows in each; numbers stay numbers."""
     expected = truth(week)

@@ -14,9 +14,19 @@ from processors.baselines.baseline import MOST_WINDOWS, Baseline, BaselineError,
 from processors.baselines.comparing import Finding, compare
 from processors.baselines.hours import NIGHT, WORKING
 from processors.baselines.settings import BaselineSettings
-from processors.baselines.windows import Window, windows_of
+from processors.baselines.windows import Window
 from processors.rollups import Summary
-from tests.processors.baselines.weeks import NINE, SETTINGS, baseline_of, closed, minute_of, orders, usual_day, values
+from tests.processors.baselines.weeks import (
+    NINE,
+    SETTINGS,
+    baseline_of,
+    closed,
+    minute_of,
+    orders,
+    usual_day,
+    values,
+    windows_of,
+)
 
 NOON = 12 * 60
 

@@ -26,7 +26,6 @@ from tests.processors.baselines.weeks import (
 )
 
 TIME, ERRORS = "baseline.response_time", "baseline.error_rate"
-NINETEEN_HOURS = 19 * 60
 
 
 @pytest.fixture(scope="module")

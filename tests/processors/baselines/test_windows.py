@@ -20,8 +20,9 @@ from pydantic import ValidationError
 
 from processors.baselines.hours import NIGHT, WEEKEND, WORKING, Hours
 from processors.baselines.settings import BaselineSettings
-from processors.baselines.windows import Gathering, Minute, quantiles_of, windows_of
+from processors.baselines.windows import Gathering, Minute, quantiles_of
 from processors.histogram import RELATIVE_ERROR, of_values
+from tests.processors.baselines.weeks import windows_of
 
 MONDAY = 1_795_392_000
 """2026-11-23T00:00:00Z."""

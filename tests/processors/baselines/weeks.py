@@ -12,7 +12,7 @@ from processors.baselines.baseline import Baseline, Subject, learn
 from processors.baselines.hours import Hours
 from processors.baselines.judging import BaselineJudging
 from processors.baselines.settings import BaselineSettings
-from processors.baselines.windows import Minute, windows_of
+from processors.baselines.windows import Gathering, Minute, Window
 from processors.evaluation import Evaluation, Transition
 from processors.histogram import of_values
 from processors.rollups import MINUTE_NANO, Summary
@@ -45,6 +45,14 @@ def closed(at: float, seconds: Iterable[float], errors: int = 0, subject: Subjec
 
 def minute_of(summary: Summary) -> Minute:
     return Minute(summary.start_unix_nano, summary.histogram.count, summary.errors, summary.histogram)
+
+
+def windows_of(minutes: Iterable[Minute], hours: Hours, minimum: int) -> list[Window]:
+    """Of one key, from minutes in any order."""
+    gathering = Gathering(hours, minimum)
+    for minute in minutes:
+        gathering.take(minute)
+    return list(gathering.close(2**63))
 
 
 def baseline_of(summaries: Iterable[Summary], name: str = "default", settings: BaselineSettings = SETTINGS) -> Baseline:
