@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from alerting.channels import channels
 from alerting.routing import Routes
 from alerting.settings import AlertingSettings, ReceiverSettings
 from alerting.silence import Silence, Silences, describe
@@ -13,14 +12,20 @@ from processors.quantities import format_duration
 
 
 def who_is_told(
-    settings: AlertingSettings, labels: Mapping[str, str], silences: Iterable[Silence], now_unix_nano: int
+    settings: AlertingSettings,
+    problems: Mapping[str, str],
+    labels: Mapping[str, str],
+    silences: Iterable[Silence],
+    now_unix_nano: int,
 ) -> dict[str, Any]:
-    """A value for JSON: the routes in their order with their receivers, and the silence that would keep it quiet."""
+    """A value for JSON: the routes in their order with their receivers, and the silence that would keep it quiet.
+
+    `problems` are those of `receiver_problems`.
+    """
     known = Silences()
     known.replace(silences)
     known.advance(now_unix_nano)
     silence = known.muting(labels, now_unix_nano)
-    made = channels(settings)
     step = getattr(settings.escalation, labels.get("severity", ""), None)
     return {
         "labels": dict(labels),
@@ -32,7 +37,7 @@ def who_is_told(
                 "group_wait": format_duration(route.settings.group_wait) if route.settings.group_wait else "at once",
                 "repeat_interval": format_duration(route.settings.repeat_interval),
                 "receivers": [
-                    _receiver(name, settings.receivers[name], made[name].problem()) for name in route.settings.receivers
+                    _receiver(name, settings.receivers[name], problems[name]) for name in route.settings.receivers
                 ],
             }
             for route in Routes(settings.routes).of(labels)

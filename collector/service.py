@@ -18,6 +18,7 @@ from socket import socket
 from types import MappingProxyType
 from typing import Any
 
+from alerting import receiver_problems
 from alerting.channels import channels
 from alerting.rule_note import note_of
 from alerting.settings import AlertingSettings
@@ -176,6 +177,7 @@ class Collector:
             heartbeat.start()
             self._retention.start()
             self._control.start(turn.taken)
+            receiver_problems.save(state, dict.fromkeys(self._alerting.receivers, "") | self._notifier.problems)
             for name, problem in self._notifier.problems.items():
                 _log.info("alerting.receivers.%s is not configured: %s", name, problem)
             if len(self._notifier.problems) == len(self._alerting.receivers):

@@ -17,6 +17,7 @@ from alerting import history, records
 from alerting.alert import Alert
 from alerting.direct import direct_messages, route_tests
 from alerting.journal import Entry
+from alerting.receiver_problems import receiver_problems
 from alerting.rule_note import RuleNote, note_of
 from alerting.severity import SEVERITIES
 from alerting.who_is_told import who_is_told
@@ -206,11 +207,11 @@ def route(
     configuration = loaded(config)
     folder = folder_of(configuration, logs)
     given = {**dict(map(_label, labels)), "severity": severity}
-    silences = []
+    silences, problems = [], receiver_problems(None, configuration.alerting)
     if (folder / OWN_FOLDER / "state.db").is_file():
         with opened(folder) as state:
-            silences = records.silences(state)
-    found = who_is_told(configuration.alerting, given, silences, time.time_ns())
+            silences, problems = records.silences(state), receiver_problems(state, configuration.alerting)
+    found = who_is_told(configuration.alerting, problems, given, silences, time.time_ns())
     if as_json:
         _echo(found)
     else:

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Literal
 import psutil
 from packaging.requirements import Requirement
 
-from alerting.channels import channels
+from alerting.receiver_problems import receiver_problems
 from instrumentation.distribution import clashes
 from operations.configuration import Configuration, load
 from operations.exporter_reach import reached_by_all
@@ -64,13 +65,12 @@ def examine(config: Path | None) -> list[Finding]:
 
 def _python() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{sys.version.split()[0]} on {sys.platform}")
-    for module, gain in (("uvloop", "a faster event loop"), ("httptools", "a faster HTTP parser")):
-        if importlib.util.find_spec(module) is not None:
-            yield Finding(module, "ok", metadata.version(module))
-        elif sys.platform == "win32" and module == "uvloop":
-            yield Finding(module, "ok", "does not exist on Windows and is not needed")
-        else:
-            yield Finding(module, "warning", f"missing: {gain}. pip install {module}")
+    if importlib.util.find_spec("uvloop") is not None:
+        yield Finding("uvloop", "ok", metadata.version("uvloop"))
+    elif sys.platform == "win32":
+        yield Finding("uvloop", "ok", "does not exist on Windows and is not needed")
+    else:
+        yield Finding("uvloop", "warning", "missing: a faster event loop. pip install uvloop")
 
 
 def _extras() -> Iterator[Finding]:
@@ -184,7 +184,9 @@ def _served(path: Path) -> tuple[bool, dict[str, str]]:
 
 def _receivers(configuration: Configuration) -> Iterator[Finding]:
     """Who can be told of alerts; whether it arrives is for `forecourt alerts test` to say."""
-    problems = {name: channel.problem() for name, channel in channels(configuration.alerting).items()}
+    path = configuration.exporters.jsonl.path / OWN_FOLDER / "state.db"
+    with closing(State.open(path)) if path.is_file() else nullcontext() as state:
+        problems = receiver_problems(state, configuration.alerting)
     for name, problem in problems.items():
         subject = f"receiver {name}"
         if problem:

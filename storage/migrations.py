@@ -216,5 +216,6 @@ MIGRATIONS = (
         time_unix_nano INTEGER NOT NULL
     ) STRICT
     """,
+    "CREATE TABLE receiver_problems (receiver TEXT PRIMARY KEY, problem TEXT NOT NULL) STRICT",
 )
 """Each is applied once, in order; `PRAGMA user_version` counts those that were."""

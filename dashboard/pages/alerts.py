@@ -9,8 +9,8 @@ from typing import Any
 
 from alerting import history, records
 from alerting.alert import Alert
-from alerting.channels import channels
 from alerting.history import Episode
+from alerting.receiver_problems import receiver_problems
 from alerting.routing import Routes
 from alerting.severity import rank
 from alerting.silence import describe
@@ -91,7 +91,8 @@ async def one(asked: Asked) -> dict[str, Any]:
     silences = await asked.records.known([], records.silences)
     rule = site.judging.known_rules().get(known.rule)
     values = await asked.records.known([], recorded_values, known.rule)
-    told = who_is_told(site.alerting, known.matching, silences, now)
+    problems = await _problems(asked)
+    told = who_is_told(site.alerting, problems, known.matching, silences, now)
     story = await asked.records.state(history.story, known.id)
     return {
         "alert": known,
@@ -131,20 +132,25 @@ def _course(
     return lines(times, [ChartLine(alert.rule, [value for _, value in found.slots])], unit=alert.unit, bands=bands)
 
 
+async def _problems(asked: Asked) -> dict[str, str]:
+    settings = asked.site.alerting
+    return await asked.records.known(receiver_problems(None, settings), receiver_problems, settings)
+
+
 async def routing(asked: Asked) -> dict[str, Any]:
     settings, now = asked.site.alerting, asked.view.now_unix_nano
-    made = channels(settings)
+    problems = await _problems(asked)
     silences = await asked.records.known([], records.silences)
     label = asked.choice("severity", ("critical", "high", "medium", "low"))
     tried = {"alertname": asked.text("rule", "host.disk"), "severity": label}
     return {
         "receivers": [
-            (name, receiver.channel, ", ".join(receiver.email.to) if receiver.email else "", made[name].problem())
+            (name, receiver.channel, ", ".join(receiver.email.to) if receiver.email else "", problems[name])
             for name, receiver in settings.receivers.items()
         ],
         "routes": list(settings.routes.items()),
         "tried": tried,
-        "told": who_is_told(settings, tried, silences, now),
+        "told": who_is_told(settings, problems, tried, silences, now),
         "takes": [one.name for one in Routes(settings.routes).of(tried)],
         "rules": sorted(asked.site.judging.known_rules()),
         "storm": settings.storm,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 import psutil
 
-from alerting.channels import channels
+from alerting.receiver_problems import receiver_problems
 from analysis.period import DAY_NANO, HOUR_NANO, MINUTE_NANO, NANO, Period
 from analysis.published import published
 from dashboard.sidecar_numbers import COUNTED, LAG, LAG_SECONDS, scraped
@@ -28,9 +29,9 @@ _LOW_BYTES = 2 * 2**30
 
 def sidecar(reading: Reading, *, debug: bool = False, advise: bool = False) -> Checked:
     """Runs, judges, keeps up, loses nothing, has room and somebody to tell."""
-    row, problem = _row(reading)
+    row, receivers, problem = _known(reading)
     judged = published(reading.chosen_folder, reading.now_unix_nano)
-    found = [_runs(row, judged.problem or problem), _room(reading), _receivers(reading)]
+    found = [_runs(row, judged.problem or problem), _room(reading), _receivers(receivers)]
     samples: dict[str, float] = {}
     if row is not None and not judged.problem:
         samples, unreachable = scraped(row.endpoints.get("metrics", ""))
@@ -43,18 +44,16 @@ def sidecar(reading: Reading, *, debug: bool = False, advise: bool = False) -> C
     return Checked(found, judged.problem)
 
 
-def _row(reading: Reading) -> tuple[CollectorRow | None, str]:
-    path = reading.chosen_folder / OWN_FOLDER / "state.db"
+def _known(reading: Reading) -> tuple[CollectorRow | None, dict[str, str], str]:
+    """The sidecar, what is the matter with each receiver, and why nothing is known."""
+    path, settings = reading.chosen_folder / OWN_FOLDER / "state.db", reading.configuration.alerting
     if not path.is_file():
-        return None, f"no sidecar has run on {reading.chosen_folder}"
+        return None, receiver_problems(None, settings), f"no sidecar has run on {reading.chosen_folder}"
     try:
-        state = State.open(path)
+        with closing(State.open(path)) as state:
+            return state.collector(), receiver_problems(state, settings), ""
     except StateError as error:
-        return None, str(error)
-    try:
-        return state.collector(), ""
-    finally:
-        state.close()
+        return None, receiver_problems(None, settings), str(error)
 
 
 def _runs(row: CollectorRow | None, problem: str) -> Component:
@@ -73,10 +72,9 @@ def _room(reading: Reading) -> Component:
     return Component("disk", band, float(usage.free), "By", detail=f"free below {reading.chosen_folder}")
 
 
-def _receivers(reading: Reading) -> Component:
-    settings = reading.configuration.alerting
-    missing = [name for name, channel in channels(settings).items() if channel.problem()]
-    count = len(settings.receivers) - len(missing)
+def _receivers(problems: Mapping[str, str]) -> Component:
+    missing = [name for name, problem in problems.items() if problem]
+    count = len(problems) - len(missing)
     detail = f"not configured: {', '.join(missing)}" if missing else "all are configured"
     return Component("receivers of alerts", "normal" if count else "warning", float(count), detail=detail)
 
@@ -164,7 +162,7 @@ def _last_records(reading: Reading, period: Period) -> dict[tuple[str, str], int
 
 def overhead(reading: Reading) -> Checked:
     """What the sidecar takes of processor, memory and disk."""
-    row, problem = _row(reading)
+    row, _, problem = _known(reading)
     written = float(sum(_bytes_a_day(reading).values())) if reading.chosen_folder.is_dir() else 0.0
     found = [Component("disk a day", "normal", written, "By", detail="written in the last 24 hours")]
     judged = published(reading.chosen_folder, reading.now_unix_nano)

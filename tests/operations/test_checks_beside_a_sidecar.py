@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import re
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -19,7 +21,7 @@ from operations.cli import main
 from tests.dashboard.standing import judged, publish, tell
 from tests.operations.checking import NANO, check, put
 from tests.support.incident import Incident
-from tests.support.sidecar import unused_port
+from tests.support.sidecar import UntracedSidecar, unused_port
 
 
 class Disk(NamedTuple):
@@ -182,6 +184,29 @@ def test_the_host_and_the_failures_of_requests_are_judged_too(logs: Path) -> Non
     assert (code, lines) == (2, ["CRITICAL: host.disk {system.filesystem.mountpoint=shop} is 95 % (> 90%)"])
     code, lines = told(logs, "performance")
     assert (code, lines) == (1, ["WARNING: http.server.4xx_rate {service.name=shop} is 30 % (> 2%)"])
+
+
+def test_who_can_be_told_is_for_the_sidecar_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment has the addresses, not that of whoever asks, as cron."""
+    given = {"FORECOURT_EMAIL_OPS": "ops@example.com", "SMTP_HOST": "127.0.0.1", "SMTP_SENDER": "forecourt@example.com"}
+    with monkeypatch.context() as environ:
+        for name, value in given.items():
+            environ.setenv(name, value)
+        sidecar = UntracedSidecar(tmp_path).start()
+    try:
+        checked = check(sidecar.configuration, "self").stdout
+        routed = CliRunner().invoke(main, ["alerts", "route", "--config", str(sidecar.configuration), "--json"])
+        examined = CliRunner().invoke(main, ["doctor", "--config", str(sidecar.configuration)]).stdout
+    finally:
+        sidecar.stop()
+    assert "OK: receivers of alerts is 2 (not configured: pushover, desktop)" in checked
+    told = {
+        one["receiver"]: one["problem"] for route in orjson.loads(routed.stdout)["routes"] for one in route["receivers"]
+    }
+    assert told["email-critical"] is None
+    assert re.search(r"^ok +receiver email +configured", examined, re.MULTILINE)
+    gone = check(sidecar.configuration, "self").stdout
+    assert "WARNING: receivers of alerts is 0 (not configured: email-critical, email, pushover, desktop)" in gone
 
 
 def test_nothing_is_well_while_an_alert_fires(logs: Path) -> None:

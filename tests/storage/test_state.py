@@ -5,6 +5,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -182,3 +184,18 @@ def test_what_another_user_owns_is_not_to_be_moved_away(tmp_path: Path) -> None:
         StateError, match=r"unable to open database file\. Run this as the user whom the folder belongs to"
     ):
         State.open(tmp_path / "state.db")
+
+
+def test_many_may_make_it_at_the_same_moment(tmp_path: Path) -> None:
+    """As a command does that is typed while the first collector starts."""
+    for number in range(30):
+        path = tmp_path / f"{number}.db"
+        together = threading.Barrier(8)
+
+        def opened(path: Path = path, together: threading.Barrier = together) -> None:
+            together.wait()
+            State.open(path).close()
+
+        with ThreadPoolExecutor(8) as pool:
+            for made in [pool.submit(opened) for _ in range(8)]:
+                made.result()
