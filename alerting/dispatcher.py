@@ -18,7 +18,7 @@ from alerting.settings import AlertingSettings
 from alerting.severity import rank
 from alerting.silence import Silence, Silences, describe
 from alerting.storm import Candidate, Cap, Held, StormCaps
-from alerting.telling import Due, Telling
+from alerting.telling import NOT_CONFIGURED, Due, Telling
 from processors.evaluation import Evaluation, Transition
 from processors.quantities import format_duration
 
@@ -145,6 +145,8 @@ class Dispatcher:
 
     def _place(self, alert: Alert, now: int, *, urgent: bool = False) -> None:
         routes = self._routes.of(alert.matching)
+        names = {route.name for route in routes}
+        alert.decided = {name: decision for name, decision in alert.decided.items() if name in names}
         if not routes:
             self._decide(alert, "", ("no route", "no route matches it"), now)
         for route, due in self.groups.place(alert, routes, now, urgent=urgent).items():
@@ -230,13 +232,14 @@ class Dispatcher:
                 continue
             shown.append(alert)
             cause = _cause(alert, route, now)
+            nobody = self._telling.nobody(route)
+            if not cause and nobody is None and alert.decided.get(route.name, "").startswith(NOT_CONFIGURED):
+                cause = "nobody could be told of it before"
             if cause:
                 due.append((alert, cause))
             else:
-                repeat = format_duration(route.repeat / _NANO)
-                self._decide(
-                    alert, route.name, ("repeated too soon", f"it was told already; again after {repeat}"), now
-                )
+                told = f"it was told already; again after {format_duration(route.repeat / _NANO)}"
+                self._decide(alert, route.name, nobody or ("repeated too soon", told), now)
         return shown, due
 
     def _blocked(self, alert: Alert, now: int) -> Decision | None:

@@ -13,6 +13,7 @@ from alerting.rule_note import RuleNote
 from alerting.settings import AlertingSettings
 
 Due = Sequence[tuple[Alert, str]]
+NOT_CONFIGURED = "not configured"
 
 
 class Telling:
@@ -54,9 +55,19 @@ class Telling:
             for alert in shown:
                 if receiver not in self._problems:
                     alert.receivers[receiver] = route.name
+        nobody = self.nobody(route)
         for alert, cause in due:
             alert.decided.pop(route.name, None)
+            if nobody is not None:
+                alert.decided[route.name] = ": ".join(nobody)
             self._tell_of(alert, cause, sent, receivers, now, route.name)
+
+    def nobody(self, route: Route) -> tuple[str, str] | None:
+        """The decision when none of its receivers can be told."""
+        names = route.settings.receivers
+        if any(name not in self._problems for name in names):
+            return None
+        return NOT_CONFIGURED, ", ".join(names) or "the route has no receiver"
 
     def resolved(self, route: Route, receiver: str, alerts: Sequence[Alert], now: int) -> None:
         settings = self._settings.receivers.get(receiver)
@@ -152,9 +163,8 @@ class Telling:
             self._journal.alert(alert, outcome, cause, now, **content)
         for receiver in receivers:
             if receiver in self._problems:
-                self._journal.alert(
-                    alert, "not configured", f"{receiver}: {self._problems[receiver]}", now, route=route
-                )
+                lacks = f"{receiver}: {self._problems[receiver]}"
+                self._journal.alert(alert, NOT_CONFIGURED, lacks, now, route=route)
             elif receiver not in sent:
                 size = self._settings.delivery.queue_size
                 self._journal.alert(alert, "queue full", f"{receiver}: {size} notifications wait already", now)

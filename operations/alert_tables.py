@@ -28,6 +28,10 @@ _OUTCOME_COLOURS = {
     "retrying": "yellow",
     "queue full": "bold red",
 }
+_IDLE = ("repeated too soon",)
+"""Decisions that keep nobody from knowing."""
+_IDLE_ONCE_TOLD = ("grouped", "not configured")
+"""Decisions of one route that matter no more once another has told somebody."""
 
 
 def show_alerts(
@@ -73,7 +77,8 @@ def _told(alert: Alert) -> str:
     """Who knows, or why nobody does."""
     if alert.acknowledged is not None:
         return f"acknowledged by {plain(alert.acknowledged.by, 40)}"
-    blocked = [text for text in alert.decided.values() if not text.startswith("repeated too soon")]
+    idle = (*_IDLE, *_IDLE_ONCE_TOLD) if alert.receivers else _IDLE
+    blocked = [text for text in alert.decided.values() if not text.startswith(idle)]
     if alert.receivers and not blocked:
         return ", ".join(alert.receivers)
     return plain(blocked[-1], 80) if blocked else "nobody yet" if alert.status == "firing" else ""

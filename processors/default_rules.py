@@ -29,6 +29,10 @@ _EXPORTER = {
     "by": ["host.name", "exporter", "signal"],
     "next_steps": ["forecourt store exporters"],
 }
+_REFUSED_STEP = (
+    'forecourt sql "SELECT route, status_code, count(*) AS requests FROM performance '
+    'WHERE status_code BETWEEN 400 AND 499 GROUP BY 1, 2 ORDER BY 3 DESC" --last 1h'
+)
 _ERROR_STEPS = ["forecourt logs errors --last 1h", "forecourt stats errors --last 1h"]
 
 DEFAULT_RULES: dict[str, dict[str, Any]] = {
@@ -78,7 +82,7 @@ DEFAULT_RULES: dict[str, dict[str, Any]] = {
         "indicator": "http.server.4xx",
         "bands": [{**_WARNING_LOW, "when": "> 2%"}],
         "summary": "{value} of requests are refused with 4xx",
-        "next_steps": _ERROR_STEPS,
+        "next_steps": [_REFUSED_STEP],
     },
     "http.server.5xx_rate": {
         **_RATE,

@@ -13,6 +13,7 @@ SPAN_KEYS = frozenset(
     {
         "client.address",
         "enduser.id",
+        "error.type",
         "http.client_ip",
         "http.method",
         "http.request.method",
@@ -36,11 +37,13 @@ _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 _LABEL_LENGTH = 256
 """Of what keys are made of: a longer one is nobody's route."""
+_CLIENT_LEFT = frozenset({"CancelledError", "ClientDisconnect", "ConnectionError"})
+"""What frameworks raise, or FastAPI's own telemetry tells, when nobody waits for the rest of an answer."""
 _WEBSOCKET = frozenset({"ws", "wss", "websocket"})
 
 
 class HttpRequest(NamedTuple):
-    """`status_code` is 0 where there was no response."""
+    """`status_code` is 0 where there was no response, or it broke off."""
 
     method: str
     route: str
@@ -57,6 +60,22 @@ class HttpRequest(NamedTuple):
 def is_failure(status_code: int) -> bool:
     """A status of 500 or more, or no response."""
     return status_code >= _SERVER_ERROR or status_code < 1
+
+
+def answered(status_code: int, error_type: str) -> int:
+    """The status; 0 where an error ended the answer after its head had promised success."""
+    broke = error_type and not _client_left(error_type) and 0 < status_code < _CLIENT_ERROR
+    return 0 if broke else status_code
+
+
+def was_left(span: SpanObservation, request: HttpRequest) -> bool:
+    """Whether the client went away before the end of its answer, which is no error of the service."""
+    told = span.exception is None and _client_left(str(span.attributes.get("error.type", "")))
+    return told and 0 < request.status_code < _SERVER_ERROR
+
+
+def _client_left(error_type: str) -> bool:
+    return error_type.rpartition(".")[2] in _CLIENT_LEFT
 
 
 def is_client_error(status_code: int) -> bool:
@@ -77,7 +96,7 @@ def read_request(span: SpanObservation) -> HttpRequest | None:
     return HttpRequest(
         str(method)[:_LABEL_LENGTH],
         str(attributes.get("http.route", ""))[:_LABEL_LENGTH],
-        _status(attributes),
+        answered(_status(attributes), _error_type(span)),
         max(0, span.end_unix_nano - span.start_unix_nano) / 1e9,
         _is_sampled(span.trace_state) if span.trace_state else False,
     )
@@ -88,6 +107,16 @@ def _is_websocket(attributes: Attributes) -> bool:
         attributes.get("url.scheme", attributes.get("http.scheme")) in _WEBSOCKET
         or attributes.get("network.protocol.name") in _WEBSOCKET
     )
+
+
+def _error_type(span: SpanObservation) -> str:
+    """Of what ended it; an exception counts only where no size says that the answer was sent whole."""
+    if span.status != "ERROR":
+        return ""
+    told = span.attributes.get("error.type")
+    if told or span.exception is None or "http.response.body.size" in span.attributes:
+        return str(told or "")
+    return span.exception.type
 
 
 def _status(attributes: Attributes) -> int:

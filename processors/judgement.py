@@ -25,7 +25,8 @@ GAP_NANO = 3 * TICK_NANO
 """A longer gap between two ticks means that we were not there: stopped, or asleep."""
 _GRACE_NANO = 120_000_000_000
 _FORGET_SERIES_NANO = 3600_000_000_000
-_SKEW_TOLD_SECONDS = 1.0
+_SKEW_TOLD_SECONDS = 5.0
+"""A clock that is behind by as much more or less is as steady as before (processors.clocks)."""
 
 STATE_FORMAT = 1
 
@@ -55,7 +56,7 @@ class Judgement:
         self._reading = Reading(
             self._sampler, lines, settings.max_series, EventMappings(settings.events), self.judges.security
         )
-        self._repeats = Repeats(gaps=not derives)
+        self._repeats = Repeats()
         self._told_skewed: dict[str, float] = {}
         self._tick = 0
         self._frozen_until = 0
@@ -97,6 +98,10 @@ class Judgement:
     def skewed_clocks(self) -> dict[str, float]:
         """Seconds that each wrong clock is ahead of ours, by service."""
         return self._reading.clocks.skewed()
+
+    def was_up(self, target: str) -> bool:
+        """Whether a probe's target was ever seen healthy; any thread may ask."""
+        return self._reading.probes.was_up(target)
 
     def observe(self, observation: Observation) -> None:
         """Take a record in, once however often it comes."""

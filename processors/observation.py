@@ -128,7 +128,7 @@ class ProbeObservation(NamedTuple):
     kind: str
     """http, tcp or sql."""
     state: str
-    """up, down, or for a database locked or corrupt."""
+    """up, down, unknown (never seen up), or for a database locked or corrupt."""
     latency_seconds: float
     certificate_days: float | None
     unhealthy_after: int

@@ -69,21 +69,31 @@ class _Service:
 class Presence:
     """Services that send metrics at an interval, or a heartbeat, are missed when they stop without saying so."""
 
-    def __init__(self) -> None:
+    def __init__(self, lateness_nano: int) -> None:
+        """What is later tells the past, as a replay does: it begins nothing."""
+        self._lateness_nano = lateness_nano
         self._services: dict[str, _Service] = {}
         self._changes: list[Change] = []
-        self._last: tuple[tuple[str, int], Attributes | None] = (("", 0), None)
+        self._last: tuple[tuple[str, int, bool], Attributes | None] = (("", 0, False), None)
 
-    def seen(self, service: str, resource: Attributes, received_unix_nano: int) -> None:
-        if resource is self._last[1] and (service, received_unix_nano) == self._last[0]:
-            return  # as most records of a batch
-        self._last = ((service, received_unix_nano), resource)
+    def seen(self, service: str, resource: Attributes, happened_unix_nano: int, received_unix_nano: int) -> bool:
+        """Whether the record tells of now; one without a time does."""
+        fresh = not 0 < happened_unix_nano < received_unix_nano - self._lateness_nano
+        told = (service, received_unix_nano, fresh)
+        if resource is not self._last[1] or told != self._last[0]:  # most records of a batch are alike
+            self._last = (told, resource)
+            self._tell(service, resource, received_unix_nano, fresh=fresh)
+        return fresh
+
+    def _tell(self, service: str, resource: Attributes, received_unix_nano: int, *, fresh: bool) -> None:
         known = self._services.get(service)
         if known is None:
-            if len(self._services) >= _MAX_SERVICES:
+            if not fresh or len(self._services) >= _MAX_SERVICES:
                 return
             known = self._services[service] = _Service()
         known.last_unix_nano = max(known.last_unix_nano, received_unix_nano)
+        if not fresh:
+            return
         instance = resource.get("service.instance.id")
         if instance is not None and instance not in known.instances and instance not in known.stopped:
             self._started(service, known, str(instance), resource, received_unix_nano)

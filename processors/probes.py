@@ -36,6 +36,10 @@ class Probes:
         if probe.certificate_days is not None:
             yield "probe.certificate_days", probe.certificate_days
 
+    def was_up(self, target: str) -> bool:
+        known = self._targets.get(target)
+        return known is not None and known.healthy_once
+
     def to_state(self) -> Any:
         return {name: [target.healthy_once, target.failures] for name, target in self._targets.items()}
 

@@ -16,11 +16,13 @@ from processors.histogram import Histogram
 from processors.http_request import SPAN_KEYS as REQUEST_KEYS
 from processors.http_request import (
     HttpRequest,
+    answered,
     is_client_error,
     is_failure,
     labels_of,
     performance_fields,
     read_request,
+    was_left,
 )
 from processors.indicators import indicator_of_event
 from processors.matchers import parse_matchers
@@ -76,7 +78,7 @@ class Reading:
         self._sampler = sampler
         self._lines = lines
         self.clocks = Clocks()
-        self.presence = Presence()
+        self.presence = Presence(sampler.lateness_nano)
         self.probes = Probes()
         self.errors = Errors()
         self.measurements = Measurements(max_series)
@@ -106,7 +108,7 @@ class Reading:
         if span.resource.get(IMPORTED) is True:
             self._imported_span(span, ended)
             return
-        self.presence.seen(span.service, span.resource, span.received_unix_nano)
+        self.presence.seen(span.service, span.resource, ended, span.received_unix_nano)
         time = self.clocks.corrected(span.service, ended, span.received_unix_nano)
         late = self._sampler.is_late(time, span.received_unix_nano)
         request = read_request(span)
@@ -114,12 +116,16 @@ class Reading:
             self._request(span, request, time, late=late)
         elif self._queries and span.kind == "CLIENT":
             self._query(span, time, late=late)
-        if span.status == "ERROR" and self._lines and (fields := self.errors.of_span(span)) is not None:
-            self._lines.of(span, "errors", ended, fields)
+        if span.status == "ERROR" and not (request and was_left(span, request)):
+            self._error(span, ended)
         if (event := event_of_span(span)) is not None:
             self._event(span, event, time, late=late)
         if self._all_spans and not late:
             self._any_span(span, time)
+
+    def _error(self, span: SpanObservation, ended: int) -> None:
+        if self._lines and (fields := self.errors.of_span(span)) is not None:
+            self._lines.of(span, "errors", ended, fields)
 
     def _imported_span(self, span: SpanObservation, ended: int) -> None:
         """As `_imported`, of a log record."""
@@ -128,8 +134,8 @@ class Reading:
             self._request(span, request, ended, late=True)
         elif self._queries and span.kind == "CLIENT":
             self._query(span, ended, late=True)
-        if span.status == "ERROR" and self._lines and (fields := self.errors.of_span(span)) is not None:
-            self._lines.of(span, "errors", ended, fields)
+        if span.status == "ERROR" and not (request and was_left(span, request)):
+            self._error(span, ended)
         if (event := event_of_span(span)) is not None:
             self._imported_event(span, event, ended)
 
@@ -195,7 +201,7 @@ class Reading:
         if log.resource.get(IMPORTED) is True:
             self._imported(log)
             return
-        self.presence.seen(log.service, log.resource, log.received_unix_nano)
+        self.presence.seen(log.service, log.resource, log.time_unix_nano, log.received_unix_nano)
         time = self.clocks.corrected(log.service, log.time_unix_nano, log.received_unix_nano)
         late = self._sampler.is_late(time, log.received_unix_nano)
         if log.severity_number >= SEVERITY_ERROR and self._lines and (fields := self.errors.of_log(log)) is not None:
@@ -258,14 +264,16 @@ class Reading:
             for measured in self._imported_measurements.read(point):
                 self._measured(point, measured, point.time_unix_nano, late=True)
             return
-        if point.service != OWN_SERVICE:  # of whom the state database tells
-            self.presence.seen(point.service, point.resource, point.received_unix_nano)
+        arrived = (point.time_unix_nano, point.received_unix_nano)
+        watched = point.service != OWN_SERVICE  # of whom the state database tells
+        fresh = watched and self.presence.seen(point.service, point.resource, *arrived)
+        if fresh:
             self.presence.exported(point.service, point.received_unix_nano)
         if not point.point:
             return
-        if point.name == HEARTBEAT_METRIC:
+        if fresh and point.name == HEARTBEAT_METRIC:
             self.presence.beat(point.service)
-        time = self.clocks.corrected(point.service, point.time_unix_nano, point.received_unix_nano)
+        time = self.clocks.corrected(point.service, *arrived)
         late = self._sampler.is_late(time, point.received_unix_nano)
         for measured in self.measurements.read(point):
             self._measured(point, measured, time, late=late)
@@ -291,7 +299,7 @@ class Reading:
     ) -> None:
         """Requests of a service that samples its spans."""
         status = labels.get("http.response.status_code", labels.get("http.status_code", 0))
-        code = int(status) if str(status).isdigit() else 0
+        code = answered(int(status) if str(status).isdigit() else 0, str(labels.get("error.type", "")))
         method = str(labels.get("http.request.method", labels.get("http.method", "")))
         key = (point.service, method, str(labels.get("http.route", "")))
         errors = values.count if is_failure(code) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -11,42 +12,56 @@ _REMEMBERED = 8192
 
 
 class Repeats:
-    """Remembers which indexes of the last batches were seen, as ranges."""
+    """Remembers which indexes of the last batches were seen, as the first of each range and the one behind its last."""
 
-    def __init__(self, *, gaps: bool = False) -> None:
-        """With `gaps` records between others may be missing for good, as in a reading that passes some over."""
-        self._gaps = gaps
-        self._batches: OrderedDict[str, list[list[int]]] = OrderedDict()
-        self._batch_id = ""
-        self._range = [0, 0]
-        """First index and the one behind the last of what is being extended."""
-        self._next = -1
+    def __init__(self) -> None:
+        self._batches: OrderedDict[str, list[int]] = OrderedDict()
+        self._batch_id: str | None = None
+        self._edges: list[int] = []
+        """Of the batch that is being read, ascending."""
         self.count = 0
 
     def seen(self, batch_id: str, index: int) -> bool:
         """Whether this record was seen before; now it is."""
-        if index == self._next and batch_id == self._batch_id:
-            self._next = self._range[1] = index + 1
+        if batch_id != self._batch_id:
+            self._batch_id, self._edges = batch_id, self._edges_of(batch_id)
+        edges = self._edges
+        if not edges or index > edges[-1]:
+            edges += (index, index + 1)
             return False
-        if self._gaps and batch_id == self._batch_id and index > self._next >= 0:
-            self._next = self._range[1] = index + 1
+        if index == edges[-1]:
+            edges[-1] = index + 1
             return False
-        ranges = self._batches.get(batch_id)
-        if ranges is None:
-            ranges = self._batches[batch_id] = []
-            if len(self._batches) > _REMEMBERED:
-                self._batches.popitem(last=False)
-        if any(first <= index < end for first, end in ranges):
+        place = bisect_right(edges, index)
+        if place % 2:
             self.count += 1
             return True
-        self._range = [index, index + 1]
-        # With more than one range the next index may lie in another.
-        self._batch_id, self._next = batch_id, -1 if ranges else index + 1
-        ranges.append(self._range)
+        _fill(edges, place, index)
         return False
 
+    def _edges_of(self, batch_id: str) -> list[int]:
+        edges = self._batches.get(batch_id)
+        if edges is None:
+            edges = self._batches[batch_id] = []
+            if len(self._batches) > _REMEMBERED:
+                self._batches.popitem(last=False)
+        return edges
+
     def to_state(self) -> Any:
-        return list(self._batches.items())
+        return [
+            (batch_id, [edges[at : at + 2] for at in range(0, len(edges), 2)])
+            for batch_id, edges in self._batches.items()
+        ]
 
     def restore(self, content: Iterable[Any]) -> None:
-        self._batches = OrderedDict((batch_id, ranges) for batch_id, ranges in content)
+        self._batch_id = None
+        self._batches = OrderedDict(
+            (batch_id, [edge for ends in sorted(ranges) for edge in ends]) for batch_id, ranges in content
+        )
+
+
+def _fill(edges: list[int], place: int, index: int) -> None:
+    """Put an index where it is missing, between the ranges before and behind `place`."""
+    before = place > 0 and edges[place - 1] == index
+    behind = edges[place] == index + 1
+    edges[place - before : place + behind] = [*(() if before else (index,)), *(() if behind else (index + 1,))]

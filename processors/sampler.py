@@ -18,7 +18,7 @@ class Sampler:
         for one in series:
             self._by_indicator.setdefault(one.indicator, []).append(one)
         self._rollups = rollups
-        self._lateness_nano = int(lateness_seconds * 1e9)
+        self.lateness_nano = int(lateness_seconds * 1e9)
         self.late = 0
         """Records that no window took."""
 
@@ -36,7 +36,7 @@ class Sampler:
 
     def is_late(self, time_unix_nano: int, received_unix_nano: int) -> bool:
         """Whether it happened too long before it arrived; counts those that did."""
-        late = received_unix_nano - time_unix_nano > self._lateness_nano
+        late = received_unix_nano - time_unix_nano > self.lateness_nano
         self.late += late
         return late
 

@@ -150,7 +150,7 @@ def _unknown(looks: Sequence[LastLook], tiles: Sequence[Tile], *, live: bool, pa
         return "Nobody is judging: this is what the records tell"
     unseen = [one.target for one in looks if one.critical and one.band == "no data"]
     if unseen:
-        return f"Nobody has looked at {', '.join(unseen)} lately"
+        return f"Nobody knows whether {', '.join(unseen)} {'is' if len(unseen) == 1 else 'are'} up"
     if {*(one.band for one in looks), *(one.band for one in tiles)} <= {"no data"}:
         return "Nothing has been measured yet"
     return ""

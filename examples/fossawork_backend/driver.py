@@ -32,6 +32,8 @@ SCENARIOS = {
 
 _WRONG_PASSWORDS = 5
 _OVER_THE_LIMIT = 70
+ROUNDS_BETWEEN_MISTAKES = 40
+"""So that fewer than 2 % of all requests are refused, as on a normal day."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Driver:
             pass
 
     def steps(self, number: int) -> Iterator[None]:
-        """Some sixteen requests: a login, what a technician does with it, and what goes wrong on the way."""
+        """Twelve requests: a login, what a technician does with it, and now and then what is refused."""
         user = f"tech{number % 5 + 1}@example.com"
         for _ in range(_WRONG_PASSWORDS if self._scenario == "failed-logins" else 0):
             yield self._login(user, "wrong-password")
@@ -72,11 +74,11 @@ class Driver:
             yield self._login(user, PASSWORD)
         self._login(user, PASSWORD)
         bearer = {"Authorization": f"Bearer {self._token}"}
-        for path in ("/health", "/reports/weekly/7", "/nowhere", "/api/v1/work-orders/"):
+        if number % ROUNDS_BETWEEN_MISTAKES == 0:
+            yield from self._mistakes(bearer)
+        for path in ("/health", "/reports/weekly/7"):
             yield self._request("GET", path)
-        self.tally.rejected_tokens += 1
-        yield self._request("GET", "/api/v1/work-orders/", headers={"Authorization": "Bearer made.up.token"})
-        for order in ("", *(str((number + step) % 60 + 1) for step in range(3)), "9999", "stream"):
+        for order in ("", *(str((number + step) % 60 + 1) for step in range(3)), "stream"):
             yield self._request("GET", f"/api/v1/work-orders/{order}", headers=bearer)
         self.tally.exports += 1
         yield self._request("GET", "/api/v1/work-orders/export", headers=bearer)
@@ -92,6 +94,14 @@ class Driver:
         yield self._request("POST", "/api/v1/automation/jobs", visit, bearer)
         self.tally.syncs += 1
         yield self._request("POST", "/api/v1/work-orders/scrape", headers=bearer)
+
+    def _mistakes(self, bearer: dict[str, str]) -> Iterator[None]:
+        """No such page, no token, a wrong token, no such work order."""
+        for path in ("/nowhere", "/api/v1/work-orders/"):
+            yield self._request("GET", path)
+        self.tally.rejected_tokens += 1
+        yield self._request("GET", "/api/v1/work-orders/", headers={"Authorization": "Bearer made.up.token"})
+        yield self._request("GET", "/api/v1/work-orders/9999", headers=bearer)
 
     def _login(self, user: str, password: str) -> None:
         status, answer = self._request("POST", "/api/auth/login", {"username": user, "password": password})

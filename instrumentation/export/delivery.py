@@ -19,6 +19,7 @@ _LONGEST_DELAY_SECONDS = 30.0
 _REPORT_SECONDS = 60.0
 _ADOPT_SECONDS = 60.0
 _SEND_SECONDS = 10.0
+_START_IT = "Is the sidecar running? Start it with: forecourt collector"
 
 
 class Delivery:
@@ -168,10 +169,8 @@ class Delivery:
     def _away(self, outcome: Outcome) -> None:
         self._delay = min(max(_FIRST_DELAY_SECONDS, self._delay * 2), _LONGEST_DELAY_SECONDS)
         self._try_again = time.monotonic() + max(self._delay, min(outcome.retry_after_seconds, _LONGEST_DELAY_SECONDS))
-        self._reported_away |= self._report(
-            f"{outcome.detail}; telemetry waits in {self._spool} until it does. Is the sidecar running?"
-            f" Start it with: forecourt collector"
-        )
+        until = f"it does. {_START_IT}" if outcome.silent else "it is taken"
+        self._reported_away |= self._report(f"{outcome.detail}; telemetry waits in {self._spool} until {until}")
 
     def _report(self, message: str) -> bool:
         """One line a minute, whatever happens."""

@@ -29,6 +29,10 @@ _METHODS = {
 _NOT_THIS_BATCH = frozenset({400, 413, 414, 415, 422, 431, 500, 501, 505})
 """Statuses that the same bytes would get again (OTLP, "Failures" of OTLP/HTTP); a wrong token can be put right."""
 _GRPC_NOT_THIS_BATCH = frozenset({"INVALID_ARGUMENT", "OUT_OF_RANGE", "DATA_LOSS", "ALREADY_EXISTS", "INTERNAL"})
+_GRPC_SILENCE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+_NOT_FOUND = 404
+_UNIMPLEMENTED = b"\x08\x0c"
+"""How a google.rpc.Status of code 12 begins: with it the sidecar answers for a signal that it does not take."""
 _LONGEST_ANSWER = 1 << 16
 _ONCE = urllib3.Retry(total=False)
 
@@ -55,6 +59,8 @@ class Outcome:
     kind: Literal["delivered", "refused", "later"]
     detail: str = ""
     retry_after_seconds: float = 0.0
+    silent: bool = False
+    """Whether nobody answered."""
 
 
 class Transport(Protocol):
@@ -89,7 +95,7 @@ class HttpTransport:
             whole = not answer.read(1)
             answer.release_conn() if whole else answer.close()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return Outcome("later", f"{target.url} does not answer: {_reason(error)}")
+            return Outcome("later", f"{target.url} does not answer: {_reason(error)}", silent=True)
         return _http_outcome(signal, target.url, answer.status, answer.headers, content)
 
     def _pool(self, signal: Signal) -> urllib3.PoolManager:
@@ -119,11 +125,18 @@ def _reason(error: BaseException) -> str:
 def _http_outcome(signal: Signal, url: str, status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
     if status // 100 == 2:  # noqa: PLR2004  # the class of successes
         return _success(signal, url, headers.get("Content-Type", ""), content)
+    if status == _NOT_FOUND and content.startswith(_UNIMPLEMENTED):
+        return _not_taken(signal, url)
     detail = f"{url} answers {status}"
     if status in _NOT_THIS_BATCH:
         return Outcome("refused", detail)
     after = headers.get("Retry-After", "")
     return Outcome("later", detail, float(after) if after.isdecimal() else 0.0)
+
+
+def _not_taken(signal: Signal, url: str) -> Outcome:
+    """Waiting would keep the other signals from being sent."""
+    return Outcome("refused", f"{url}: the sidecar takes no {signal} (service.pipelines of its configuration has none)")
 
 
 def _success(signal: Signal, url: str, content_type: str, content: bytes) -> Outcome:
@@ -163,8 +176,10 @@ class GrpcTransport:
             )
         except grpc.RpcError as error:
             code = error.code().name
+            if code == "UNIMPLEMENTED":
+                return _not_taken(signal, target.url)
             kind: Literal["refused", "later"] = "refused" if code in _GRPC_NOT_THIS_BATCH else "later"
-            return Outcome(kind, f"{target.url} answers {code}")
+            return Outcome(kind, f"{target.url} answers {code}", silent=code in _GRPC_SILENCE)
         return _success(signal, target.url, "application/x-protobuf", content)
 
     def _call(self, signal: Signal) -> Callable[..., bytes]:

@@ -340,6 +340,18 @@ def test_a_receiver_that_is_not_configured_is_said_and_costs_the_others_nothing(
     assert len(incident.reasons("not configured")) == 1
 
 
+def test_what_nobody_could_be_told_is_told_once_somebody_can() -> None:
+    """Who sets his mail up while something fires hears of it; until then nothing says that it was told."""
+    problems = {"mail": "SMTP_HOST is not set"}
+    incident = Incident(problems).fire("slow").until(1000)
+    assert incident.told == []
+    assert incident.decisions("slow") == ["firing", "grouped", "not configured"]
+    problems.clear()
+    incident.until(1300)
+    assert incident.told == ["1240 mail firing high slow"]
+    assert incident.reasons("notified") == ["nobody could be told of it before"]
+
+
 def test_an_alert_that_no_route_takes_is_said() -> None:
     """It is an alert all the same."""
     routes = {"critical": {"matchers": ["severity = critical"], "receivers": ["mail"]}}

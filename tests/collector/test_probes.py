@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from collector.probes import Finding, HttpProbe, SqlProbe, TcpProbe, health_record
 from collector.settings import HttpProbeSettings, SqlProbeSettings, TcpProbeSettings
 from processors.observation import observe_probe
+from tests.support.pages import wait_until
 from tests.support.sidecar import Sidecar
 
 
@@ -207,6 +208,36 @@ def test_a_finding_is_a_line_that_reads_back() -> None:
     )
     observation = observe_probe(record)
     assert (observation.target, observation.state, observation.unhealthy_after) == ("thing", "down", 2)
+
+
+def test_what_never_answered_is_unknown_until_it_did(tmp_path: Path) -> None:
+    """Nor does a restart of the sidecar make an outage unknown; a damaged file needs no earlier look."""
+    with answering() as server:
+        target = {"name": "backend", "endpoint": f"http://127.0.0.1:{server.server_port}/200"}
+        nobody = {"name": "frontend", "endpoint": "http://127.0.0.1:9/", "timeout": "1s"}
+        damaged = tmp_path / "damaged.db"
+        damaged.write_bytes(b"this is no database at all, but long enough to be read as one" * 20)
+        configuration = {
+            "receivers": {
+                "httpcheck": {"collection_interval": "1s", "targets": [target, nobody]},
+                "sqlcheck": {"targets": [{"name": "database", "url": f"sqlite:///{damaged}"}]},
+            },
+            "service": {"pipelines": {"metrics": {"receivers": ["httpcheck", "sqlcheck"]}}},
+        }
+        with Sidecar(tmp_path, configuration) as sidecar:
+            wait_until(lambda: len(set(states(sidecar))) == 3, "not all have been looked at")
+    with sidecar:
+        wait_until(lambda: ("backend", "down", False) in states(sidecar), "nobody has looked again")
+    assert set(states(sidecar)) == {
+        ("backend", "up", True),
+        ("backend", "down", False),
+        ("frontend", "unknown", None),
+        ("database", "corrupt", False),
+    }
+
+
+def states(sidecar: Sidecar) -> list[tuple[str, str, bool | None]]:
+    return [(line["target"], line["state"], line["healthy"]) for line in sidecar.records("health")]
 
 
 def test_a_target_that_keeps_us_waiting_does_not_keep_the_collector_from_ending(tmp_path: Path) -> None:

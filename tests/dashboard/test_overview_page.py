@@ -100,7 +100,7 @@ def test_a_look_that_is_long_ago_tells_nothing(tmp_path: Path, state: str) -> No
     publish(tmp_path, NOW, judged("host.cpu", 0.3))
     store(tmp_path, "health", look("backend", state, 16), look("ldap", minutes_ago=1))
     shown = overview(tmp_path)
-    assert verdict(shown) == ("Nobody has looked at backend lately", "no-data")
+    assert verdict(shown) == ("Nobody knows whether backend is up", "no-data")
     assert "○ backend unknown since 12:14:00 ● ldap up 12.5 ms" in shown.text
 
 

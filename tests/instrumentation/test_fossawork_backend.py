@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from processors.settings import ThresholdSettings
 from tests.support.backend import EXAMPLES, Backend, fossawork
 from tests.support.sidecar import UntracedSidecar
 
@@ -72,6 +73,15 @@ def test_every_request_is_exactly_one_server_span(normal: Watched) -> None:
     assert [span for span in normal.spans if span["name"].endswith((" http send", " http receive"))] == []
 
 
+def test_a_quiet_afternoon_alarms_nobody(normal: Watched) -> None:
+    """One round of mistakes is too little to count, and with the next they are less than the rule's 2 %."""
+    rule = ThresholdSettings().rules["http.server.4xx_rate"]
+    refused = sum(count for status, count in normal.tally.statuses.items() if 400 <= status < 500)
+    assert 0 < refused < rule.minimum_failures
+    requests_a_round = (normal.tally.requests - 1 - refused) / ROUNDS
+    assert 2 * refused / (requests_a_round * driver.ROUNDS_BETWEEN_MISTAKES) < 0.02
+
+
 def test_every_server_span_has_a_route_template(normal: Watched) -> None:
     """Also the 401 of a middleware, the mounted app and the streamed answer; only what no route takes has none."""
     routes = Counter((span["attributes"].get("http.route"), span["name"]) for span in normal.servers)
@@ -81,9 +91,9 @@ def test_every_server_span_has_a_route_template(normal: Watched) -> None:
             ("/api/auth/login", "POST /api/auth/login"): ROUNDS,
             ("/health", "GET /health"): ROUNDS,
             ("/reports/weekly/{week}", "GET /reports/weekly/{week}"): ROUNDS,
-            (None, "GET"): ROUNDS,
-            ("/api/v1/work-orders/", "GET /api/v1/work-orders/"): 3 * ROUNDS,
-            ("/api/v1/work-orders/{number}", "GET /api/v1/work-orders/{number}"): 4 * ROUNDS,
+            (None, "GET"): 1,
+            ("/api/v1/work-orders/", "GET /api/v1/work-orders/"): ROUNDS + 2,
+            ("/api/v1/work-orders/{number}", "GET /api/v1/work-orders/{number}"): 3 * ROUNDS + 1,
             ("/api/v1/work-orders/stream", "GET /api/v1/work-orders/stream"): ROUNDS,
             ("/api/v1/work-orders/export", "GET /api/v1/work-orders/export"): ROUNDS,
             ("/api/v1/automation/process-visit", "POST /api/v1/automation/process-visit"): ROUNDS,
@@ -108,7 +118,7 @@ def test_trace_ids_agree_between_requests_logs_and_queries(normal: Watched) -> N
     """Each query of a request and each of its log records carries the request's trace."""
     traces = {span["trace_id"] for span in normal.servers}
     queries = [span for span in normal.spans if span["kind"] == "CLIENT" and "parent_span_id" in span]
-    assert len(queries) >= 6 * ROUNDS
+    assert len(queries) > 5 * ROUNDS
     assert {span["trace_id"] for span in queries} <= traces
     started = [record for record in normal.logs if record["body"] == "Request started"]
     assert len(started) == normal.tally.requests
@@ -121,7 +131,7 @@ def test_queries_have_a_summary_a_duration_and_no_path_of_the_database(normal: W
     """`SELECT work_orders`, not the name of a file; `connect` is no query."""
     queries = [span for span in normal.spans if span["kind"] == "CLIENT"]
     selects = [span for span in queries if span["name"] == "SELECT work_orders"]
-    assert len(selects) == 6 * ROUNDS
+    assert len(selects) == 5 * ROUNDS + 1
     assert selects[0]["attributes"] == {
         "db.system.name": "sqlite",
         "db.namespace": "fossawork.db",

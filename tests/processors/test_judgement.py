@@ -220,8 +220,10 @@ def test_starts_versions_and_restarts_are_told() -> None:
 
 def test_a_target_never_seen_healthy_is_unknown() -> None:
     """Nobody is woken for what was never there."""
-    unknown = Course("backend.down").each(0, 600, lambda at: probe(at, "backend", "down"), 30)
-    assert (unknown.told, unknown.keys) == ([], set())
+    unknown = Course("backend.down").each(0, 600, lambda at: probe(at, "backend", "unknown"), 30)
+    assert (unknown.told, unknown.keys, unknown.judgement.was_up("backend")) == ([], set(), False)
+    unknown.each(600, 660, lambda at: probe(at, "backend"), 30).restarted(5)
+    assert unknown.judgement.was_up("backend")
 
 
 def test_a_locked_database_is_neither_down_nor_corrupt() -> None:
@@ -257,7 +259,6 @@ def test_requests_count_however_they_are_told(kind: str, attributes: dict[str, A
 
 
 SAMPLED = {"trace_state": "vendor=1,ot=th:c;rv:abc"}
-DURATIONS = {"bounds": [1.0, 5.0], "temporality": "DELTA"}
 
 
 def test_a_service_that_samples_is_judged_by_its_histogram_and_never_by_both() -> None:

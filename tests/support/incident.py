@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alerting.dispatcher import Dispatcher
-from alerting.notification import AlertView, Delivery
+from alerting.notification import Delivery
 from alerting.rule_note import RuleNote
 from alerting.settings import AlertingSettings
 from alerting.silence import Silence
@@ -147,9 +147,3 @@ class Incident:
             traces=("4bf92f3577b34da6a3ce929d0e0e4736",),
             summary=f"{rule} is bad",
         )
-
-
-def _name(alert: AlertView) -> str:
-    """The rule, of what if it isn't the app, and a minus when it has ended."""
-    of = "" if alert.key[0][1] == "app" else f"/{alert.key[0][1]}"
-    return f"{alert.rule}{of}{'' if alert.status == 'firing' else '-'}"

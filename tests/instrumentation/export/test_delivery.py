@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
+import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -156,6 +157,58 @@ def test_what_is_no_otlp_receiver_gets_nothing_for_good(answer: receivers.Answer
     with receivers.listening(answer) as url:
         outcome = HttpTransport(_target(url)).send("traces", b"x", 2.0)
     assert outcome.kind == "later"
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_signal_that_the_sidecar_does_not_take_holds_up_no_other(
+    tmp_path: Path, protocol: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said which, and that the sidecar's configuration leaves it out; nobody is told to start what runs."""
+    made = UntracedSidecar(tmp_path)
+    configuration = yaml.safe_load(made.configuration.read_text())
+    del configuration["service"]["pipelines"]["metrics"]
+    made.configuration.write_text(yaml.safe_dump(configuration))
+    with made as sidecar:
+        grpc = protocol == "grpc"
+        url = sidecar.url("grpc" if grpc else "http")
+        signals: list[Signal] = ["metrics", "traces"]
+        targets = {signal: Target(url if grpc else f"{url}/v1/{signal}", protocol) for signal in signals}
+        make = GrpcTransport if grpc else HttpTransport
+        memory = MemorySpool(1 << 20)
+        delivery = Delivery(lambda: make(targets), memory, memory)
+        delivery.send("metrics", b"whatever")
+        delivery.send("traces", trace_request([1]))
+        assert delivery.flush(10.0)
+        delivery.shutdown(1.0)
+        assert [span["span_id"] for span in sidecar.records("traces")] == [span_id(1)]
+    (said,) = [record.message for record in caplog.records if record.name == "forecourt"]
+    assert said == (
+        f"{targets['metrics'].url}: the sidecar takes no metrics (service.pipelines of its configuration has none):"
+        " these metrics are given up (1 requests were given up so far)"
+    )
+
+
+START_IT = "until it does. Is the sidecar running? Start it with: forecourt collector"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome("later", "URL answers 404"), "URL answers 404; telemetry waits in memory until it is taken"),
+        (Outcome("later", "URL is silent", silent=True), f"URL is silent; telemetry waits in memory {START_IT}"),
+    ],
+)
+def test_only_who_does_not_answer_is_to_be_started(
+    outcome: Outcome, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong path or a wrong token is another matter."""
+    receiver = Receiver()
+    receiver.outcome = outcome
+    delivery = _delivery(receiver)
+    delivery.send("traces", b"1")
+    _until(lambda: bool(caplog.records))
+    delivery.shutdown(0.1)
+    assert [record.message for record in caplog.records] == [said]
 
 
 def test_headers_compression_and_partial_success() -> None:

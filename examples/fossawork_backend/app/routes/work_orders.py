@@ -17,7 +17,7 @@ from app.faults import faults, leaked
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/v1/work-orders")
 scraping_progress: dict[str, dict[str, Any]] = {}
-_ERROR_EVERY = 3
+_ERROR_EVERY = 2
 
 
 @router.get("/")
