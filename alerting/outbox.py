@@ -83,17 +83,22 @@ class Outbox:
         return None
 
     def _best(self, receiver: str, now: int) -> Queued | None:
-        """The most severe that is due and about no alert of which something older still waits."""
-        best: Queued | None = None
+        """The most severe that is due and about no alert of which something older still waits.
+
+        While the receiver refuses, each in its turn: it may be one message that it does not take.
+        """
+        best: tuple[tuple[int, int], Queued] | None = None
         blocked: set[str] = set()
         for queued in self._waiting.values():
             if queued.notification.receiver != receiver:
                 continue
             free = queued.due <= now and blocked.isdisjoint(queued.alert_ids)
             blocked.update(queued.alert_ids)
-            if free and (best is None or rank(queued.notification.severity) > rank(best.notification.severity)):
-                best = queued
-        return best
+            tried = queued.attempts if receiver in self._resting else 0
+            precedence = (-tried, rank(queued.notification.severity))
+            if free and (best is None or precedence > best[0]):
+                best = precedence, queued
+        return best[1] if best else None
 
     def accepted(self, number: int, delivery: Delivery, now: int) -> None:
         queued = self._leave(number)

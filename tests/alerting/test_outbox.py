@@ -47,6 +47,20 @@ def test_the_worst_goes_first() -> None:
     assert order == [2, 1, 3, 0]
 
 
+def test_one_that_is_refused_again_and_again_holds_nothing_back() -> None:
+    """It may be that message alone; once another is taken, the worst that is due goes first again."""
+    box = outbox()
+    add(box, 1, "critical")
+    add(box, 2, "high")
+    add(box, 3, "low")
+    refuse(box, next_id(box) or 0)
+    assert next_id(box, 5) == 2
+    box.accepted(2, Delivery("taken"), START + 5 * NANO)
+    assert next_id(box, 5) == 1
+    refuse(box, 1, 5)
+    assert next_id(box, 10) == 3
+
+
 def test_of_the_same_alert_nothing_overtakes() -> None:
     """An end is not told before its beginning, however long that waits."""
     box = outbox()
@@ -71,10 +85,8 @@ def test_a_receiver_that_fails_rests_and_no_other_does() -> None:
     add(box, 3, receiver="phone")
     refuse(box, 1)
     assert (next_id(box, 4.9), next_id(box, 4.9, "phone")) == (None, 3)
-    assert next_id(box, 5) == 1
-    refuse(box, 1, 5)
-    assert next_id(box, 14.9) is None
-    box.accepted(2, Delivery("taken"), START)
+    assert next_id(box, 5) == 2
+    refuse(box, 2, 5)
     assert next_id(box, 14.9) is None
     assert next_id(box, 15) == 1
 
@@ -86,7 +98,7 @@ def test_retry_after_is_honoured() -> None:
     add(box, 2)
     refuse(box, 1, retry_after=120.0)
     assert next_id(box, 119) is None
-    assert next_id(box, 120) == 1
+    assert next_id(box, 120) == 2
 
 
 @pytest.mark.parametrize("given_up", [{"permanent": True}, {"retry_after": 90_000.0}])
