@@ -178,7 +178,7 @@ class Delivery:
         if now < self._last_report + _REPORT_SECONDS:
             return False
         self._last_report = now
-        given_up = f" ({self.dropped} requests were given up so far)" if self.dropped else ""
+        given_up = f" (requests given up so far: {self.dropped})" if self.dropped else ""
         logger.warning("%s%s", message, given_up)
         return True
 
