@@ -7,126 +7,34 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from itertools import accumulate
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from collector.exporting import progress, sender
+from collector.exporting import progress
 from collector.exporting.http_target import HttpTarget
-from collector.exporting.sender import Forwarded, Sender
 from collector.exporting.settings import OtlpHttpSettings
-from collector.exporting.target import Failure, SendError, Taken, Target
+from collector.exporting.target import Failure, SendError, Taken
 from storage import State, exporter_rows
 from storage import state as state_module
-from storage.compression import compress
-from storage.exporter_rows import ExporterRow, Outcome, Wanted
+from storage.exporter_rows import ExporterRow, Outcome
 from storage.holding import held_in
 from storage.names import OWN_FOLDER
 from storage.ranges import WHOLE, Ranges
 from tests.support.hostile_receiver import http_answer, http_half, http_hang, scripted_http
 from tests.support.scripted_target import ScriptedTarget, numbers_of, span
+from tests.support.sender_folder import KEY, LONGEST_SECONDS, NOW, Folder, until
 
-KEY = ("otlp_http/viewer", "traces")
 FIRST, SECOND, THIRD = "2026-11-23T10.jsonl", "2026-11-23T11.jsonl", "2026-11-23T12.jsonl"
-NOW = 1_795_435_200 * 10**9
 AWAY = SendError("nobody listens", Failure.AGAIN)
 MALFORMED = SendError("no such field", Failure.MALFORMED)
-QUICK = {"initial_interval": "2ms", "max_interval": "2ms"}
-LONGEST_SECONDS = 20.0
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((sender, "_IDLE"), (sender, "_FAULT"), (progress, "_FAULT"), (progress, "_LOOK")):
-        monkeypatch.setattr(module, f"{name}_SECONDS", 0.005)
 
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a database that others hold."""
     monkeypatch.setattr(state_module, "_BUSY_TIMEOUT_SECONDS", 0.02)
-
-
-def until(holds: Callable[[], object]) -> None:
-    ends = time.monotonic() + LONGEST_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, "it does not come"
-        time.sleep(0.002)
-
-
-class Folder:
-    """A store's folder and an exporter that sends all of it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.stream = path / "traces"
-        self.stream.mkdir()
-        (path / OWN_FOLDER).mkdir()
-        self.state = State.open(path / OWN_FOLDER / "state.db")
-        self.register(KEY)
-
-    def register(self, *keys: tuple[str, str]) -> None:
-        exporter_rows.register(self.state, dict.fromkeys(keys, Wanted(from_beginning=True, queue_bytes=0)), {})
-
-    def put(self, segment: str, *lines: bytes) -> Path:
-        path = self.stream / segment
-        with path.open("ab") as file:
-            file.write(b"".join(line + b"\n" for line in lines))
-        return path
-
-    def spans(self, segment: str, *numbers: int) -> Path:
-        return self.put(segment, *map(span, numbers))
-
-    def compress(self, segment: str) -> Path:
-        plain = self.stream / segment
-        packed = plain.with_name(f"{segment}.gz")
-        compress(plain, packed, self.path / OWN_FOLDER, lambda: False)
-        plain.unlink()
-        return packed
-
-    def sender(self, target: Target, stopping: threading.Event | None = None, **given: Any) -> Sender:
-        settings = {"endpoint": "http://127.0.0.1:14318", "retry_on_failure": QUICK, **given}
-        forwarded = Forwarded(*KEY, self.path)
-        made = OtlpHttpSettings.model_validate(settings)
-        return Sender(forwarded, made, target, stopping or threading.Event(), lambda: NOW)
-
-    @contextmanager
-    def sending(self, target: Target, **given: Any) -> Iterator[Sender]:
-        stopping = threading.Event()
-        running = self.sender(target, stopping, **given)
-        running.start()
-        try:
-            yield running
-        finally:
-            stopping.set()
-            running.join(LONGEST_SECONDS)
-            assert not running.is_alive()
-
-    def row(self) -> ExporterRow:
-        (row,) = exporter_rows.rows(self.state)
-        return row
-
-    def idle(self) -> bool:
-        """Whether it was looked, and nothing waits."""
-        row = self.row()
-        return bool(row.looked_unix_nano) and not row.waiting_bytes and row.sent_records + row.set_aside_records > 0
-
-    def send_all(self, target: Target, **given: Any) -> ExporterRow:
-        """All there is; how the exporter fared."""
-        with self.sending(target, **given):
-            until(self.idle)
-        return self.row()._replace(looked_unix_nano=0, queue_bytes=0)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path)
-    with closing(made.state):
-        yield made
 
 
 def test_everything_is_sent_once(folder: Folder) -> None:
