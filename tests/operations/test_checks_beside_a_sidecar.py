@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from operations.checks import health
 from operations.checks import sidecar as own
 from operations.cli import main
+from storage import State, StateError
 from tests.dashboard.standing import judged, publish, tell
 from tests.operations.checking import NANO, check, put
 from tests.support.incident import Incident
@@ -222,6 +223,19 @@ def test_nothing_is_well_while_an_alert_fires(logs: Path) -> None:
             "WARNING: slow {service.name=app} is 20 % (slow is bad)",
         ],
     )
+
+
+def test_who_may_only_read_gets_the_answer_too(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nagios is another user: it may neither write nor migrate the state database."""
+    tell(logs, Incident().fire("slow", "low").until(20))
+    publish(logs, time.time_ns())
+    monkeypatch.setattr(State, "open", refused)
+    code, lines = told(logs, "all", "--quiet")
+    assert (code, lines) == (1, ["WARNING: slow {service.name=app} is 20 % (slow is bad)"])
+
+
+def refused(path: Path) -> None:
+    raise StateError(f"{path}: attempt to write a readonly database")
 
 
 def test_what_can_not_be_read_is_not_well(logs: Path) -> None:

@@ -47,7 +47,8 @@ def test_a_mistyped_command_is_a_usage_error_with_a_guess() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "module", "extra"), [("collector", "uvicorn", "sidecar"), ("demo", "yaml", "demo")]
+    ("command", "module", "extra"),
+    [("collector", "uvicorn", "sidecar"), ("demo", "yaml", "demo"), ("demo", "sqlalchemy", "demo")],
 )
 def test_a_missing_extra_is_named(command: str, module: str, extra: str) -> None:
     """Who installed the library alone reads what to install, not a traceback."""

@@ -136,3 +136,18 @@ def test_words_are_completed(typed: str, offered: str) -> None:
         check=False,
     )
     assert f"plain,{offered}" in done.stdout.splitlines(), done.stderr
+
+
+def test_what_an_encoding_lacks_is_shown_as_a_question_mark(tmp_path: Path) -> None:
+    """As in a pipe on Windows, which has neither sparklines nor the names of all routes."""
+    now = time.time_ns()
+    segment = tmp_path / "logs" / "errors" / f"{hour_of(now)}.jsonl"
+    segment.parent.mkdir(parents=True)
+    line = {"time_unix_nano": now, "received_unix_nano": now, "service": "shop", "batch_id": "a", "batch_index": 0}
+    segment.write_bytes(orjson.dumps({**line, "error_type": "ValueError", "message": "給油", "route": "/"}) + b"\n")
+    command = [sys.executable, "-m", "operations", "logs", "errors", "--last", "1h", "--logs", str(tmp_path / "logs")]
+    environ = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, env=environ, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?? " in done.stdout
+    assert b"ValueError" in done.stdout
