@@ -249,6 +249,11 @@ def test_what_can_not_be_read_is_not_well(logs: Path) -> None:
     done = CliRunner().invoke(main, ["logs", "errors", "--last", "1h", "--logs", str(logs)])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Error: {segment}: ")
+    other = {"error_type": "ValueError", "message": "no", "route": "/", "trace_id": ""}
+    segment.rename(segment.with_name(segment.name.replace(".jsonl", ".1.jsonl")))
+    put(logs.parent, "errors", other)
+    code, lines = told(logs, "errors")
+    assert (code, lines[-1]) == (3, "OK: errors is 1 (most: ValueError: no, 1 times)")
 
 
 def test_a_check_that_is_interrupted_is_unknown(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,10 +80,11 @@ def test_what_the_app_lacks_is_the_apps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
 def test_an_app_may_have_a_package_of_our_name(tmp_path: Path, options: tuple[str, ...]) -> None:
     """`operations` is the command line's, and a word that others use too."""
-    (tmp_path / "operations").mkdir()
-    (tmp_path / "operations" / "__init__.py").touch()
-    (tmp_path / "operations" / "models.py").write_text("NUMBER = 7\n")
-    (tmp_path / "named_app.py").write_text(f"from operations.models import NUMBER\n{APP}\napp = make()\n")
-    command = ["-m", "operations", "run", "named_app:app", "--app-dir", str(tmp_path), "--port", "0", *options]
+    folder = tmp_path / "backend"
+    (folder / "operations").mkdir(parents=True)
+    (folder / "operations" / "__init__.py").touch()
+    (folder / "operations" / "models.py").write_text("NUMBER = 7\n")
+    (folder / "named_app.py").write_text(f"from operations.models import NUMBER\n{APP}\napp = make()\n")
+    command = ["-m", "operations", "run", "named_app:app", "--app-dir", str(folder), "--port", "0", *options]
     with Backend(command, {}, tmp_path) as backend:
         assert backend.get("/items/7") == 200
